@@ -10,6 +10,8 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+import polars as pl
+
 from curate.text import HAN
 
 Lang = Literal["zh", "en", "fr", "ja", "ko", "other", "mixed", "und"]
@@ -31,7 +33,8 @@ FR_WORDS = (
 EN_PATTERN = r"(?i)\b(?:" + "|".join(EN_WORDS) + r")\b"
 FR_PATTERN = r"(?i)(?:\b(?:" + "|".join(FR_WORDS) + r")\b|[éèêëàâçùûôîïœ])"
 
-_COUNTS = {k: re.compile(f"[{v}]") for k, v in {"han": HAN, "kana": KANA, "hangul": HANGUL, "latin": LATIN, "other": OTHER}.items()}
+_CHARS = {"han": HAN, "kana": KANA, "hangul": HANGUL, "latin": LATIN, "other": OTHER}
+_COUNTS = {k: re.compile(f"[{v}]") for k, v in _CHARS.items()}
 _EN, _FR = re.compile(EN_PATTERN), re.compile(FR_PATTERN)
 
 # One Han character carries about as much text as this many Latin letters.
@@ -175,3 +178,27 @@ def split_mixed(text: str) -> tuple[str, str]:
     if whole in ("en", "fr") and (not zh or sum(script_counts(p)["han"] for p in zh) < 4):
         return "", text
     return "".join(zh).strip(" |｜/"), " ".join(p.strip(" |｜/") for p in en).strip()
+
+
+def detect_many(column: pl.Series) -> pl.Series:
+    """Return the language of every text of a column; the same as ``detect`` one by one, counted by polars.
+
+    Args:
+        column: normalized texts, no nulls.
+
+    Returns:
+        Languages as strings.
+    """
+    frame = column.alias("t").to_frame().with_columns(
+        *[pl.col("t").str.count_matches(f"[{chars}]").alias(name) for name, chars in _CHARS.items()]
+    )
+    counts = frame.select(list(_CHARS)).to_numpy().tolist()
+    texts = column.to_list()
+    cache: dict[tuple[int, ...], Lang | None] = {}
+    out: list[Lang] = []
+    for text, row in zip(texts, counts, strict=True):
+        key = tuple(row)
+        if key not in cache:
+            cache[key] = from_counts(*row)
+        out.append(cache[key] or latin_language(text))
+    return pl.Series(column.name, out, dtype=pl.String)

@@ -1,0 +1,247 @@
+"""Duplicate pairs: how they are found, verified, vetoed and turned into verdicts.
+
+Everything works on row numbers in a canonical order (by preference), so the outcome cannot depend on the order, the
+partition or the threads of the input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from rapidfuzz import process
+from rapidfuzz.distance import Levenshtein
+
+from curate import index, minhash
+from curate.decisive import differ
+from curate.schema import DUP_KIND
+from curate.unionfind import join_pairs
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+KINDS = ("exact", "near", "semantic")
+# Rank of an origin: a person's caption is kept before a machine's.
+_ORIGIN = {"human": 0, "unknown": 1, "translated": 2, "machine": 3}
+
+
+class Thresholds(Protocol):
+    """What the pair searches need of the parameters of ``dedup``."""
+
+    @property
+    def near(self) -> float: ...
+    @property
+    def semantic(self) -> float: ...
+    @property
+    def within_clip(self) -> str: ...
+    @property
+    def across_clips(self) -> bool: ...
+    @property
+    def bands(self) -> int: ...
+    @property
+    def veto(self) -> bool: ...
+
+
+class Found(NamedTuple):
+    """Pairs of row numbers with ``left`` preferred to ``right``, kind number and score."""
+
+    left: Ints
+    right: Ints
+    kind: npt.NDArray[np.int8]
+    score: Floats
+
+    @classmethod
+    def none(cls) -> Found:
+        """Return no pairs."""
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int8), np.zeros(0, np.float32))
+
+    def joined(self, other: Found) -> Found:
+        """Return both sets of pairs."""
+        return Found(*(np.concatenate([a, b]) for a, b in zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows in canonical order of preference; ``order[i]`` is the place of row ``i`` in the input."""
+
+    ids: list[str]
+    input_ids: pl.Series
+    clips: list[str]
+    zh: list[str]
+    en: list[str]
+    zh_keys: list[str]
+    en_keys: list[str]
+    zh_sig: minhash.Signatures
+    en_sig: minhash.Signatures
+    decisive: list[list[str]]
+    order: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def from_frame(cls, df: pl.DataFrame) -> Rows:
+        """Sort the rows by preference: people's captions first, both languages, longer, smaller id."""
+        origin = [
+            min(_ORIGIN[str(z)] if zk else 9, _ORIGIN[str(e)] if ek else 9)
+            for z, e, zk, ek in df.select("zh_origin", "en_origin", "zh_key", "en_key").iter_rows()
+        ]
+        both = (df.get_column("zh_key") != "") & (df.get_column("en_key") != "")
+        ranked = df.select("id").with_columns(
+            pl.int_range(pl.len(), dtype=pl.Int64).alias("at"),
+            pl.Series("origin", origin, dtype=pl.Int8),
+            both.cast(pl.Int8).neg().alias("both"),
+            (df.get_column("zh_norm").str.len_chars() + df.get_column("en_norm").str.len_chars()).cast(pl.Int64).neg().alias("length"),
+        )
+        order = ranked.sort("both", "origin", "length", "id").get_column("at").to_numpy()
+        f = df[order]
+        return cls(
+            f.get_column("id").to_list(), df.get_column("id"), f.get_column("clip_id").to_list(),
+            f.get_column("zh_norm").to_list(), f.get_column("en_norm").to_list(),
+            f.get_column("zh_key").to_list(), f.get_column("en_key").to_list(),
+            f.get_column("zh_sig").to_numpy(), f.get_column("en_sig").to_numpy(), f.get_column("decisive").to_list(), order,
+        )  # fmt: skip
+
+
+def exact_pairs(rows: Rows, within: str, across: bool) -> Found:
+    """Link each row to the first row with equal keys; a missing language is compatible with any.
+
+    Args:
+        rows: canonical rows.
+        within: ``none``, ``exact`` or ``all``.
+        across: whether rows of different clips may be linked.
+    """
+    left: list[int] = []
+    right: list[int] = []
+    first: dict[tuple[str, ...], int] = {}
+    for i in range(len(rows)):
+        zh, en = rows.zh_keys[i], rows.en_keys[i]
+        clip = rows.clips[i]
+        scope = ("",) if across else (clip,)
+        # Rows with both languages come first in the order, so a one-language row finds the fuller one.
+        names = [("b", zh, en, *scope)] if zh and en else [("z", zh, *scope)] if zh else [("e", en, *scope)] if en else []
+        target = next((first[n] for n in names if n in first), None)
+        if target is not None and (rows.clips[target] != clip or within != "none"):
+            left.append(target)
+            right.append(i)
+            continue
+        for n in (*names, *([("z", zh, *scope), ("e", en, *scope)] if zh and en else [])):
+            first.setdefault(n, i)
+    count = len(left)
+    return Found(np.array(left, np.int64), np.array(right, np.int64), np.zeros(count, np.int8), np.ones(count, np.float32))
+
+
+def _allowed(rows: Rows, left: Ints, right: Ints, params: Thresholds) -> npt.NDArray[np.bool_]:
+    clips = np.array(rows.clips, dtype=object)
+    same = clips[left] == clips[right]
+    return (~same & params.across_clips) | (same & (params.within_clip == "all"))
+
+
+def _char_similarity(a: list[str], b: list[str]) -> Floats:
+    return np.asarray(process.cpdist(a, b, scorer=Levenshtein.normalized_similarity, dtype=np.float32), dtype=np.float32)
+
+
+def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
+    """Find pairs whose characters nearly agree in every language that both have.
+
+    Args:
+        rows: canonical rows.
+        reps: rows left after the exact step.
+        params: thresholds.
+    """
+    out = [minhash.band_pairs(sig[reps], params.bands) for sig in (rows.zh_sig, rows.en_sig)]
+    n = len(rows)
+    keys = np.unique(np.concatenate([reps[a] * n + reps[b] for a, b in out])) if len(reps) else np.zeros(0, np.int64)
+    left, right = keys // n, keys % n
+    keep = _allowed(rows, left, right, params) if len(left) else np.zeros(0, bool)
+    left, right = left[keep], right[keep]
+    score = np.ones(len(left), np.float32)
+    shared = np.zeros(len(left), bool)
+    for texts in (rows.zh_keys, rows.en_keys):
+        both = np.array([bool(texts[a]) and bool(texts[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool)
+        at = np.flatnonzero(both & (score >= params.near))
+        if len(at):
+            similar = _char_similarity([texts[i] for i in left[at]], [texts[i] for i in right[at]])
+            score[at] = np.minimum(score[at], similar)
+        shared |= both
+    keep = shared & (np.round(score, 4) >= params.near)
+    return _vetoed(rows, left[keep], right[keep], score[keep], 1, params.veto)
+
+
+def _vetoed(rows: Rows, left: Ints, right: Ints, score: Floats, kind: int, veto: bool) -> Found:
+    if veto and len(left):
+        words = rows.decisive
+        keep = np.array([not differ(words[a], words[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool)
+        left, right, score = left[keep], right[keep], score[keep]
+    return Found(left, right, np.full(len(left), kind, np.int8), np.round(score, 4).astype(np.float32))
+
+
+def _vectors(df: pl.DataFrame, name: str, order: Ints) -> Floats:
+    return np.ascontiguousarray(df.get_column(name).to_numpy()[order], dtype=np.float32)
+
+
+def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds, seed: int) -> Found:
+    """Find pairs that mean the same in every language that both have.
+
+    Args:
+        rows: canonical rows.
+        reps: rows left after the exact step.
+        df: the frame with vectors.
+        params: thresholds.
+        seed: seed of the clustering of large sets.
+    """
+    n = len(rows)
+    zh, en = _vectors(df, "zh_vector", rows.order), _vectors(df, "en_vector", rows.order)
+    has_zh, has_en = (np.array([bool(t) for t in keys], dtype=bool) for keys in (rows.zh_keys, rows.en_keys))
+    found: list[Ints] = []
+    for vectors, has in ((zh, has_zh), (en, has_en)):
+        at = reps[has[reps]]
+        if len(at) > 1:
+            got = index.pairs_above(vectors[at], params.semantic, seed)
+            found.append(at[got.left] * n + at[got.right])
+    keys = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+    left, right = keys // n, keys % n
+    if not len(left):
+        return Found.none()
+    score = np.ones(len(left), np.float32)
+    for vectors, has in ((zh, has_zh), (en, has_en)):
+        at = np.flatnonzero(has[left] & has[right])
+        cosine = np.einsum("ij,ij->i", vectors[left[at]].astype(np.float64), vectors[right[at]].astype(np.float64))
+        score[at] = np.minimum(score[at], np.round(cosine, 5).astype(np.float32))
+    keep = (score >= params.semantic) & _allowed(rows, left, right, params)
+    return _vetoed(rows, left[keep], right[keep], score[keep], 2, params.veto)
+
+
+def verdicts(rows: Rows, found: Found) -> pl.DataFrame:
+    """Turn pairs into verdicts: going through the rows by preference, a row stays unless it duplicates one that stays.
+
+    Args:
+        rows: canonical rows.
+        found: all pairs.
+
+    Returns:
+        ``id``, ``dup_of``, ``dup_kind``, ``dup_score``, ``dup_group``, ``drop``, ``drop_note`` in the input's order.
+    """
+    n = len(rows)
+    a, b = np.minimum(found.left, found.right), np.maximum(found.left, found.right)
+    order = np.lexsort((a, -found.score, found.kind, b))
+    best: dict[int, tuple[int, int, float]] = {}
+    gone = np.zeros(n, bool)
+    for left, right, kind, score in zip(a[order].tolist(), b[order].tolist(), found.kind[order].tolist(), found.score[order].tolist(), strict=True):
+        if right not in best and not gone[left]:
+            best[right] = (left, kind, score)
+            gone[right] = True
+    group = join_pairs(rows.ids, zip(a.tolist(), b.tolist(), strict=True))
+    data: list[tuple[Any, ...]] = [("", None, None, None, "", None, None)] * n
+    for i in range(n):
+        hit = best.get(i)
+        if hit is None:
+            data[i] = (rows.ids[i], None, None, None, group[i], None, None)
+        else:
+            kind, keeper = KINDS[hit[1]], rows.ids[hit[0]]
+            data[i] = (rows.ids[i], keeper, kind, hit[2], group[i], kind, f"dup_of={keeper} score={hit[2]:.4f}")
+    schema = {"id": pl.String, "dup_of": pl.String, "dup_kind": DUP_KIND, "dup_score": pl.Float32, "dup_group": pl.String, "drop": pl.String, "drop_note": pl.String}
+    frame = pl.DataFrame(data, schema=schema, orient="row")
+    return rows.input_ids.to_frame("id").join(frame, on="id", how="left", maintain_order="left")

@@ -1,0 +1,249 @@
+"""From a source's own columns to records: names guessed and reported, mixed captions sorted by language."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from curate import langid
+from curate.errors import SchemaError, did_you_mean
+from curate.readers.base import MAX_CAPTION_CHARS, RAW_LIMIT, Bad, Batch
+from curate.schema import RECORD, canonical_json, record_id
+
+# The usual names, in order of trust; compared in lower case with '-', ' ' and '.' as '_'.
+NAMES: dict[str, tuple[str, ...]] = {
+    "zh": ("zh", "caption_zh", "zh_caption", "text_zh", "zh_text", "prompt_zh", "zh_prompt", "caption_cn", "text_cn", "cn", "chinese",
+           "caption_chinese", "chinese_caption", "zh_cn", "caption_zh_cn", "zh_hans", "zh_hant", "caption_zh_hant", "zh_tw", "中文", "中文描述",
+           "中文字幕", "描述", "文本", "标题", "字幕", "title_zh", "description_zh"),
+    "en": ("en", "caption_en", "en_caption", "text_en", "en_text", "prompt_en", "en_prompt", "english", "caption_english", "english_caption",
+           "en_us", "英文", "英文描述", "title_en", "description_en"),
+    "caption": ("caption", "captions", "text", "prompt", "description", "cap", "txt", "sentence", "instruction", "title", "content", "blip_caption"),
+    "source_id": ("id", "uid", "key", "__key__", "row_id", "sample_id", "source_id", "编号"),
+    "clip_id": ("clip_id", "clip", "video_id", "videoid", "image_id", "media_id", "vid", "youtube_id"),
+    "uri": ("uri", "path", "video_path", "video", "file_name", "filename", "file", "image", "image_path", "url", "clip_path", "media_path",
+            "media_file", "filepath", "视频", "路径"),
+    "start_s": ("start_s", "start", "start_time", "begin", "start_sec"),
+    "end_s": ("end_s", "end", "end_time", "stop", "end_sec"),
+    "license": ("license", "licence", "license_id", "许可"),
+    "attribution": ("attribution", "author", "credit"),
+    "media": ("media", "media_type", "modality"),
+    "zh_origin": ("zh_origin",),
+    "en_origin": ("en_origin",),
+    "media_sha256": ("media_sha256", "sha256"),
+    "extra": ("extra",),
+}  # fmt: skip
+MEDIA_SUFFIXES = {
+    "video": ("mp4", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "m4v", "gif", "ts", "flv", "wmv"),
+    "image": ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "heic"),
+}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the recipe says of an input, as the mapping needs it."""
+
+    name: str
+    license: str = "unknown"
+    attribution: str | None = None
+    zh_origin: str = "unknown"
+    en_origin: str = "unknown"
+    media: str = "auto"
+    map: Mapping[str, str] = field(default_factory=dict)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-.\s]+", "_", name.strip().lower())
+
+
+def guess(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
+    """Say which source column feeds which record column.
+
+    Args:
+        columns: the source's columns.
+        given: record column to source column, as the recipe says; these win.
+
+    Returns:
+        Record column (or ``caption`` for one caption in whichever language) to source column.
+
+    Raises:
+        SchemaError: a given column is not there, or no caption column can be guessed.
+
+    Example:
+        >>> guess(["id", "text_zh", "caption_en", "_line"], {})
+        {'zh': 'text_zh', 'en': 'caption_en', 'source_id': 'id'}
+    """
+    for target, source in given.items():
+        if source not in columns:
+            raise SchemaError(f"there is no column {source!r} for {target!r}", hint=did_you_mean(source, [c for c in columns if c != "_line"]))
+    out: dict[str, str] = dict(given)
+    free = {_plain(c): c for c in columns if c != "_line" and c not in given.values()}
+    for target, names in NAMES.items():
+        if target in out:
+            continue
+        for name in names:
+            if name in free:
+                out[target] = free.pop(name)
+                break
+    if "zh" in out and "en" in out and "caption" not in given:
+        out.pop("caption", None)
+    if not {"zh", "en", "caption"} & set(out):
+        shown = ", ".join(c for c in columns if c != "_line") or "none"
+        raise SchemaError(f"no caption column found; the columns are: {shown}", hint="name it in the recipe: map: {zh: COLUMN, en: COLUMN}")
+    return out
+
+
+def describe(mapping: Mapping[str, str]) -> str:
+    """Return the mapping as one line for people."""
+    return ", ".join(f"{target} ← {source}" for target, source in mapping.items())
+
+
+def to_records(batch: Batch, mapping: Mapping[str, str], spec: Spec, first_row: int) -> tuple[pl.DataFrame, list[Bad]]:
+    """Turn a batch of raw rows into records.
+
+    Args:
+        batch: rows as read; ``_line`` is their place in the file.
+        mapping: record column to source column.
+        spec: what the recipe says of the input.
+        first_row: rows of this input read before, for rows without an id of their own.
+
+    Returns:
+        A frame of the record schema, and the rows that are no records.
+    """
+    frame = batch.frame
+    bad: list[Bad] = []
+    columns = {t: _strings(frame, s) for t, s in mapping.items() if s in frame.columns}
+    lines = frame.get_column("_line").to_list()
+    n = len(frame)
+    none: list[str | None] = [None] * n
+    zh, en = list(columns.get("zh", none)), list(columns.get("en", none))
+    if "caption" in columns:
+        for i, caption in enumerate(columns["caption"]):
+            if caption and not (zh[i] and en[i]):
+                a, b = langid.split_mixed(caption)
+                zh[i], en[i] = zh[i] or a or None, en[i] or b or None
+    rest = [c for c in frame.columns if c not in mapping.values() and c != "_line"]
+    extras = _extras(frame, rest, columns.get("extra", none))
+    rows: list[dict[str, object]] = []
+    for i in range(n):
+        fault = _fault(zh[i], en[i])
+        if fault:
+            raw = canonical_json({c: frame[c][i] if isinstance(frame[c][i], (str, int, float, bool)) else str(frame[c][i]) for c in frame.columns})
+            bad.append(Bad(batch.file, int(lines[i]), fault[0], fault[1], raw.encode("utf-8", "replace")[:RAW_LIMIT]))
+            continue
+        rows.append(_row(i, columns, spec, zh[i], en[i], extras[i], f"{first_row + i + 1}"))
+    records, faults = _typed(rows)
+    for i, note in faults:
+        bad.append(Bad(batch.file, int(lines[i]), "wrong_type", note, canonical_json({k: str(v) for k, v in rows[i].items()}).encode()[:RAW_LIMIT]))
+    return records, bad
+
+
+def _strings(frame: pl.DataFrame, column: str) -> list[str | None]:
+    series = frame.get_column(column)
+    if series.dtype == pl.String:
+        return [v if v is None or v.strip() else None for v in series.to_list()]
+    if series.dtype == pl.Binary:
+        return [None if v is None else v.decode("utf-8", "replace") for v in series.to_list()]
+    return [None if v is None else _text(v) for v in series.to_list()]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        inner = value.get("path") or value.get("text")
+        return str(inner) if inner else canonical_json({k: str(v) for k, v in value.items()})
+    if isinstance(value, list):
+        return str(value[0]) if value else ""
+    return str(value)
+
+
+def _extras(frame: pl.DataFrame, rest: list[str], given: list[str | None]) -> list[str | None]:
+    if not rest:
+        return given
+    keep = [c for c in rest if frame.schema[c] != pl.Binary]
+    out: list[str | None] = []
+    for i, row in enumerate(frame.select(keep).iter_rows(named=True)):
+        carried = {k: v for k, v in row.items() if v is not None}
+        if given[i]:
+            carried["extra"] = given[i]
+        out.append(json.dumps(carried, ensure_ascii=False, sort_keys=True, default=str) if carried else None)
+    return out
+
+
+def _fault(zh: str | None, en: str | None) -> tuple[str, str] | None:
+    if not zh and not en:
+        return "no_caption", "neither a Chinese nor an English caption"
+    for lang, text in (("zh", zh), ("en", en)):
+        if text and len(text) > MAX_CAPTION_CHARS:
+            return "too_large", f"the {lang} caption has {len(text)} characters, the limit is {MAX_CAPTION_CHARS}"
+        if text and "\x00" in text:
+            return "nul_byte", f"the {lang} caption holds a NUL byte"
+        if text and any("\ud800" <= c <= "\udfff" for c in text):
+            return "bad_unicode", f"the {lang} caption holds half of a surrogate pair"
+        if text and "\ufffd" in text:
+            return "bad_encoding", f"the {lang} caption holds the replacement character U+FFFD"
+    return None
+
+
+def _row(
+    i: int, columns: Mapping[str, Sequence[str | None]], spec: Spec, zh: str | None, en: str | None, extra: str | None, number: str
+) -> dict[str, object]:
+    def get(name: str) -> str | None:
+        values = columns.get(name)
+        return values[i] if values is not None else None
+
+    source_id = get("source_id") or number
+    uri, kind = get("uri"), get("media")
+    if kind and kind not in _ENUMS["media"] and "uri" not in columns:
+        # Many sets call the file name "media".
+        uri, kind = kind, None
+    clip = get("clip_id") or uri or f"{spec.name}:{source_id}"
+    return {
+        "id": record_id(spec.name, source_id, clip, zh, en),
+        "clip_id": clip,
+        "media": kind or _media(uri, spec.media),
+        "uri": uri,
+        "media_sha256": get("media_sha256"),
+        "start_s": get("start_s"),
+        "end_s": get("end_s"),
+        "zh": zh,
+        "en": en,
+        "zh_origin": get("zh_origin") or (spec.zh_origin if zh else "unknown"),
+        "en_origin": get("en_origin") or (spec.en_origin if en else "unknown"),
+        "source": spec.name,
+        "source_id": source_id,
+        "license": get("license") or spec.license,
+        "attribution": get("attribution") or spec.attribution,
+        "extra": extra,
+    }
+
+
+def _media(uri: str | None, given: str) -> str:
+    if given != "auto":
+        return given
+    suffix = (uri or "").split("?")[0].rsplit(".", 1)[-1].lower()
+    return next((kind for kind, ends in MEDIA_SUFFIXES.items() if suffix in ends), "none")
+
+
+_ENUMS = {"media": {"none", "image", "video"}, "zh_origin": {"human", "machine", "translated", "unknown"}}
+_ENUMS["en_origin"] = _ENUMS["zh_origin"]
+
+
+def _typed(rows: list[dict[str, object]]) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
+    good: list[dict[str, object]] = []
+    faults: list[tuple[int, str]] = []
+    for i, row in enumerate(rows):
+        try:
+            start, end = (None if row[k] is None else float(str(row[k])) for k in ("start_s", "end_s"))
+            if (start is not None and start < 0) or (start is not None and end is not None and end <= start):
+                raise ValueError(f"start_s {start} and end_s {end} are no interval")
+            for column, allowed in _ENUMS.items():
+                if row[column] not in allowed:
+                    raise ValueError(f"{column} {row[column]!r} is not one of {', '.join(sorted(allowed))}")
+        except ValueError as e:
+            faults.append((i, str(e)))
+            continue
+        good.append({**row, "start_s": start, "end_s": end})
+    return pl.DataFrame(good, schema=RECORD, orient="row"), faults

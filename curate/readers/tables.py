@@ -1,0 +1,309 @@
+"""CSV, TSV, JSON Lines, JSON, Parquet and plain prompt lists. One bad row costs one row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate.errors import DataError
+from curate.readers.base import MAX_CAPTION_CHARS, RAW_LIMIT, Bad, Batch, Reader
+from curate.readers.encoding import SAMPLE, detect
+from curate.stage import Params
+
+BATCH = 20_000
+# A line longer than this is not a row of captions; reading it into a cell would cost memory for nothing.
+MAX_LINE_BYTES = 16 << 20
+
+
+class TextParams(Params):
+    """Options of the text readers.
+
+    Attributes:
+        encoding: a codec name, or ``auto``.
+    """
+
+    encoding: str = "auto"
+
+
+class CsvParams(TextParams):
+    """Options of the CSV reader.
+
+    Attributes:
+        separator: one character, or ``auto`` (comma, tab, semicolon or bar, whichever the header has most of).
+    """
+
+    separator: str = "auto"
+
+
+class JsonParams(TextParams):
+    """Options of the JSON reader.
+
+    Attributes:
+        field: name of the list in the top-level object; ``auto`` takes the only list there is.
+    """
+
+    field: str = "auto"
+
+
+class ParquetParams(Params):
+    """The Parquet reader has no options."""
+
+
+def _codec(path: Path, params: TextParams) -> tuple[str, list[str]]:
+    with path.open("rb") as f:
+        head = f.read(SAMPLE)
+    if params.encoding != "auto":
+        return params.encoding, []
+    found = detect(head)
+    return found.codec, [] if found.codec == "utf-8" else [f"{path.name}: read as {found.codec} ({found.why})"]
+
+
+def _lines(path: Path, codec: str) -> Iterator[tuple[int, str | None, bytes]]:
+    """Yield line number, text (``None`` if it does not decode) and bytes; wide codecs are decoded whole."""
+    if codec.startswith(("utf-16", "utf-32")):
+        try:
+            text = path.read_bytes().decode(codec)
+        except UnicodeDecodeError as e:
+            raise DataError(f"{path}: not valid {codec} at byte {e.start}", hint="save the file as UTF-8") from e
+        for number, line in enumerate(io.StringIO(text, newline=None), 1):
+            yield number, line.rstrip("\n").lstrip("\ufeff"), line.encode()
+        return
+    with path.open("rb") as f:
+        for number, raw in enumerate(iter(lambda: f.readline(MAX_LINE_BYTES + 1), b""), 1):
+            if len(raw) > MAX_LINE_BYTES:
+                while raw and not raw.endswith(b"\n") and (more := f.readline(MAX_LINE_BYTES)):
+                    if more.endswith(b"\n"):
+                        break
+                yield number, None, raw[:RAW_LIMIT]
+                continue
+            start = 3 if number == 1 and raw.startswith(b"\xef\xbb\xbf") else 0
+            try:
+                yield number, raw[start:].decode("utf-8" if codec == "utf-8-sig" else codec).rstrip("\r\n"), raw
+            except UnicodeDecodeError:
+                yield number, None, raw
+
+
+def _undecodable(path: Path, number: int, raw: bytes, codec: str) -> Bad:
+    if len(raw) >= RAW_LIMIT:
+        return Bad(str(path), number, "too_large", f"a line of more than {MAX_LINE_BYTES >> 20} MiB", raw[:RAW_LIMIT])
+    return Bad(str(path), number, "bad_encoding", f"not valid {codec}", raw[:RAW_LIMIT])
+
+
+def _batch(path: Path, rows: list[dict[str, Any]], lines: list[int], bad: list[Bad], notes: list[str]) -> Batch:
+    if not rows:
+        return Batch(pl.DataFrame({"_line": []}, schema={"_line": pl.Int64}), str(path), list(bad), list(notes))
+    columns = list(dict.fromkeys(k for r in rows for k in r))
+    data: dict[str, Any] = {}
+    for c in columns:
+        values = [r.get(c) for r in rows]
+        data[c] = pl.Series(c, [_cell(v) for v in values], dtype=pl.String)
+    frame = pl.DataFrame(data).with_columns(pl.Series("_line", lines, dtype=pl.Int64))
+    return Batch(frame, str(path), list(bad), list(notes))
+
+
+def _cell(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def read_jsonl(path: Path, params: TextParams) -> Iterator[Batch]:
+    """Read JSON Lines; a line that is no JSON object is quarantined alone.
+
+    Args:
+        path: the file.
+        params: options.
+    """
+    codec, notes = _codec(path, params)
+    rows: list[dict[str, Any]] = []
+    lines: list[int] = []
+    bad: list[Bad] = []
+    for number, text, raw in _lines(path, codec):
+        if text is None:
+            bad.append(_undecodable(path, number, raw, codec))
+        elif text.strip():
+            try:
+                value = json.loads(text)
+            except (json.JSONDecodeError, RecursionError) as e:
+                bad.append(Bad(str(path), number, "bad_json", str(e)[:200], raw[:RAW_LIMIT]))
+                continue
+            if isinstance(value, dict):
+                rows.append({str(k): v for k, v in value.items()})
+                lines.append(number)
+            elif isinstance(value, str):
+                rows.append({"caption": value})
+                lines.append(number)
+            else:
+                bad.append(Bad(str(path), number, "not_an_object", f"a JSON {type(value).__name__}, not an object", raw[:RAW_LIMIT]))
+        if len(rows) >= BATCH:
+            yield _batch(path, rows, lines, bad, notes)
+            rows, lines, bad, notes = [], [], [], []
+    yield _batch(path, rows, lines, bad, notes)
+
+
+def _separator(header: str, asked: str, path: Path) -> str:
+    if asked != "auto":
+        return asked
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    return max(",\t;|", key=header.count)
+
+
+def read_csv(path: Path, params: CsvParams) -> Iterator[Batch]:
+    """Read CSV or TSV with a header; a record with another number of cells is quarantined alone.
+
+    Args:
+        path: the file.
+        params: options.
+    """
+    codec, notes = _codec(path, params)
+    bad: list[Bad] = []
+    state = {"line": 0}
+
+    def decoded() -> Iterator[str]:
+        for number, text, raw in _lines(path, codec):
+            state["line"] = number
+            if text is None:
+                bad.append(_undecodable(path, number, raw, codec))
+            else:
+                # csv refuses NUL; keep the row so that the record layer quarantines it with its line.
+                yield text.replace("\x00", "\ufffd") + "\n"
+
+    source = decoded()
+    first = next(source, "")
+    if not first.strip():
+        return
+    separator = _separator(first, params.separator, path)
+    csv.field_size_limit(MAX_LINE_BYTES)
+    header = next(csv.reader([first], delimiter=separator))
+    names = [h.strip() or f"column_{i + 1}" for i, h in enumerate(header)]
+    rows: list[dict[str, Any]] = []
+    lines: list[int] = []
+    reader = csv.reader(source, delimiter=separator)
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as e:
+            bad.append(Bad(str(path), state["line"], "bad_csv", str(e), b""))
+            continue
+        if not row or row == [""]:
+            continue
+        if len(row) != len(names):
+            note = f"{len(row)} cells, the header has {len(names)}"
+            bad.append(Bad(str(path), state["line"], "wrong_cells", note, separator.join(row).encode()[:RAW_LIMIT]))
+            continue
+        rows.append({n: v if v != "" else None for n, v in zip(names, row, strict=True)})
+        lines.append(state["line"])
+        if len(rows) >= BATCH:
+            yield _batch(path, rows, lines, bad, notes)
+            rows, lines, notes = [], [], []
+            bad.clear()
+    yield _batch(path, rows, lines, bad, notes)
+
+
+def read_json(path: Path, params: JsonParams) -> Iterator[Batch]:
+    """Read one JSON document: a list of objects, or an object that holds one.
+
+    Args:
+        path: the file.
+        params: options.
+
+    Raises:
+        DataError: the file is no JSON, or holds no list of rows.
+    """
+    codec, notes = _codec(path, params)
+    try:
+        value = json.loads(path.read_bytes().decode(codec))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise DataError(f"{path}: not valid JSON: {e}", hint="is it JSON Lines? then name it .jsonl, or set read: jsonl") from e
+    if isinstance(value, dict):
+        lists = {k: v for k, v in value.items() if isinstance(v, list)}
+        if params.field != "auto":
+            lists = {params.field: lists[params.field]} if params.field in lists else {}
+        if len(lists) == 1:
+            value = next(iter(lists.values()))
+        elif value and all(isinstance(v, dict) for v in value.values()):
+            value = [{"id": k, **v} for k, v in value.items()]
+        elif value and all(isinstance(v, str) for v in value.values()):
+            value = [{"id": k, "caption": v} for k, v in value.items()]
+    if not isinstance(value, list):
+        raise DataError(f"{path}: no list of rows found", hint="set options: {field: NAME}")
+    rows, lines, bad = [], [], []
+    for number, item in enumerate(value, 1):
+        if isinstance(item, dict):
+            rows.append({str(k): v for k, v in item.items()})
+            lines.append(number)
+        elif isinstance(item, str):
+            rows.append({"caption": item})
+            lines.append(number)
+        else:
+            bad.append(Bad(str(path), number, "not_an_object", f"item {number} is a {type(item).__name__}", str(item).encode()[:RAW_LIMIT]))
+    for start in range(0, max(1, len(rows)), BATCH):
+        yield _batch(path, rows[start : start + BATCH], lines[start : start + BATCH], bad if start == 0 else [], notes if start == 0 else [])
+
+
+def read_parquet(path: Path, params: ParquetParams) -> Iterator[Batch]:
+    """Read Parquet in batches; nested cells travel as JSON text.
+
+    Args:
+        path: the file.
+        params: no options.
+
+    Raises:
+        DataError: the file is not Parquet.
+    """
+    try:
+        lazy = pl.scan_parquet(path)
+        total = int(lazy.select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, OSError) as e:
+        raise DataError(f"{path}: not a Parquet file: {str(e).splitlines()[0]}") from e
+    for start in range(0, total, BATCH):
+        frame = lazy.slice(start, BATCH).collect()
+        lines = pl.Series("_line", range(start + 1, start + 1 + len(frame)), dtype=pl.Int64)
+        yield Batch(frame.with_columns(lines), str(path))
+
+
+def read_prompts(path: Path, params: TextParams) -> Iterator[Batch]:
+    """Read a plain list of prompts, one a line; lines that start with # are comments.
+
+    Args:
+        path: the file.
+        params: options.
+    """
+    codec, notes = _codec(path, params)
+    rows: list[dict[str, Any]] = []
+    lines: list[int] = []
+    bad: list[Bad] = []
+    for number, text, raw in _lines(path, codec):
+        if text is None:
+            bad.append(_undecodable(path, number, raw, codec))
+        elif text.strip() and not text.startswith("#"):
+            rows.append({"caption": text.strip()})
+            lines.append(number)
+        if len(rows) >= BATCH:
+            yield _batch(path, rows, lines, bad, notes)
+            rows, lines, bad, notes = [], [], [], []
+    yield _batch(path, rows, lines, bad, notes)
+
+
+assert MAX_CAPTION_CHARS < MAX_LINE_BYTES
+
+READERS = (
+    Reader("csv", 1, CsvParams, read_csv, (".csv", ".tsv"), "CSV or TSV with a header line"),
+    Reader("jsonl", 1, TextParams, read_jsonl, (".jsonl", ".ndjson"), "JSON Lines"),
+    Reader("json", 1, JsonParams, read_json, (".json",), "one JSON document with a list of rows"),
+    Reader("parquet", 1, ParquetParams, read_parquet, (".parquet", ".pq"), "Parquet"),
+    Reader("prompts", 1, TextParams, read_prompts, (".txt", ".prompts"), "plain prompts, one a line"),
+)

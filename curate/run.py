@@ -1,0 +1,374 @@
+"""Run a recipe: plan the steps, do what is not cached, keep the ledger, write the manifest."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import platform
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate import engines, ingest, resources, stages
+from curate.errors import CurateError, DataError, StageError
+from curate.recipe import Recipe, Step, check_chain, load
+from curate.stage import Params, Resources, Stage, call
+from curate.workspace import PartFile, StepRecord, Workspace, lineage_key, sha256_file, write_atomic, write_json
+
+INGEST = "ingest"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Progress of a run, for whoever shows it."""
+
+    step: str
+    done: int
+    total: int
+    rows: int = 0
+    message: str = ""
+
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass
+class Planned:
+    """One step of a plan."""
+
+    step_id: str
+    stage: str
+    key: str
+    cached: bool
+
+
+@dataclass
+class RunResult:
+    """What a run gives back.
+
+    Attributes:
+        workspace: the workspace.
+        run_id: id of the run.
+        key: key of the last step.
+        manifest: the run manifest.
+        records: one record per step.
+    """
+
+    workspace: Workspace
+    run_id: str
+    key: str
+    manifest: dict[str, Any]
+    records: list[StepRecord] = field(default_factory=list)
+
+    def table(self, columns: list[str] | None = None) -> pl.DataFrame:
+        """Return the live rows of the last step."""
+        return self.workspace.table(self.key, columns)
+
+    def drops(self) -> pl.DataFrame:
+        """Return every dropped row with its reason."""
+        return self.workspace.drops(self.key)
+
+
+@dataclass
+class _Job:
+    """Everything a run carries from step to step."""
+
+    recipe: Recipe
+    text: str
+    base: Path
+    ws: Workspace
+    res: Resources
+    chain: list[tuple[Step, Stage, Params]]
+    sources: list[ingest.Source]
+    decisions: Path | None
+    uses: tuple[str, ...]
+
+
+def _prepare(recipe_path: Path, workspace: Path) -> _Job:
+    recipe, text = load(recipe_path)
+    base = recipe_path.resolve().parent
+    chain = check_chain(recipe, stages.load())
+    uses = tuple(sorted({u for _, stage, _ in chain for u in stage.uses}))
+    decisions = _snapshot(recipe, base, workspace)
+    res = resources.build(recipe.resources, recipe.seed, base, uses, decisions)
+    check_chain(recipe, stages.load(), res)
+    sources = ingest.resolve(recipe, base)
+    return _Job(recipe, text, base, Workspace(workspace), res, chain, sources, decisions, uses)
+
+
+def _snapshot(recipe: Recipe, base: Path, workspace: Path) -> Path | None:
+    spec = recipe.resources.decisions
+    if spec is None:
+        return None
+    direct = base / spec
+    if direct.suffix == ".parquet":
+        if not direct.exists():
+            raise DataError(f"no snapshot of decisions at {direct}", hint="curate review pull")
+        return direct
+    latest = workspace / "decisions" / f"{spec}.latest"
+    return workspace / "decisions" / f"{latest.read_text().strip()}.parquet" if latest.exists() else None
+
+
+def _keys(job: _Job) -> list[Planned]:
+    key = lineage_key(ingest.key_parts(job.sources, job.recipe.part_rows))
+    out = [Planned(INGEST, INGEST, key, _is_done(job.ws, key))]
+    for step, stage, params in job.chain:
+        key = lineage_key(resources.step_key_parts(stage, params.model_dump(mode="json"), job.res, key))
+        out.append(Planned(step.id, stage.name, key, _is_done(job.ws, key)))
+    return out
+
+
+def _is_done(ws: Workspace, key: str) -> bool:
+    rec = ws.record(key)
+    if rec is None:
+        return False
+    folder = ws.step_dir(key)
+    return all((folder / p.file).is_file() and sha256_file(folder / p.file) == p.sha256 for p in rec.parts)
+
+
+def plan(recipe_path: Path, workspace: Path) -> list[Planned]:
+    """Say what a run would do, without doing it.
+
+    Args:
+        recipe_path: the recipe.
+        workspace: the workspace folder.
+
+    Returns:
+        One entry per step with its key and whether it is cached.
+    """
+    return _keys(_prepare(recipe_path, workspace))
+
+
+@contextmanager
+def _locked(ws: Workspace) -> Iterator[None]:
+    ws.root.mkdir(parents=True, exist_ok=True)
+    with (ws.root / ".lock").open("w") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as e:
+            raise CurateError(f"another run is using the workspace {ws.root}", hint="wait for it, or use another --workspace") from e
+        yield
+
+
+def run(
+    recipe_path: Path | str,
+    workspace: Path | str | None = None,
+    engine: str = "local",
+    workers: int = 1,
+    on_event: OnEvent | None = None,
+) -> RunResult:
+    """Run a recipe; steps whose inputs did not change are taken from the workspace.
+
+    Args:
+        recipe_path: the recipe file.
+        workspace: folder for everything that is written; ``<recipe's name>-ws`` beside the recipe if ``None``.
+        engine: ``local`` or ``ray``.
+        workers: processes for row stages, at least 1; the result does not depend on it.
+        on_event: called with progress.
+
+    Returns:
+        The result with its ledger.
+
+    Raises:
+        CurateError: anything wrong, with the next step.
+    """
+    recipe_path = Path(recipe_path)
+    job = _prepare(recipe_path, Path(workspace) if workspace else default_workspace(recipe_path))
+    tell = on_event or (lambda _e: None)
+    with _locked(job.ws):
+        manifest = _start(job, engine)
+        path = job.ws.root / "runs" / manifest["run_id"]
+        write_atomic(path / "recipe.yaml", job.text.encode())
+        write_json(path / "manifest.json", manifest)
+        try:
+            records = _steps(job, manifest, engine, workers, tell)
+        except BaseException as e:
+            manifest.update(status="failed", error=str(e) or type(e).__name__, finished_at=_now())
+            write_json(path / "manifest.json", manifest)
+            raise
+        manifest.update(status="done", finished_at=_now())
+        write_json(path / "manifest.json", manifest)
+    return RunResult(job.ws, manifest["run_id"], records[-1].key, manifest, records)
+
+
+def default_workspace(recipe_path: Path) -> Path:
+    """Return the workspace used when none is named."""
+    return recipe_path.resolve().parent / f"{recipe_path.stem}-ws"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _start(job: _Job, engine: str) -> dict[str, Any]:
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    digest = hashlib.sha256(job.text.encode()).hexdigest()
+    return {
+        "format": 1,
+        "run_id": f"{stamp}-{digest[:6]}-{secrets.token_hex(2)}",
+        "recipe_name": job.recipe.name,
+        "recipe_sha256": digest,
+        "base": str(job.base),
+        "seed": job.recipe.seed,
+        "engine": engine,
+        "git": _git(job.base),
+        "started_at": _now(),
+        "finished_at": None,
+        "status": "running",
+        "error": None,
+        "inputs": [s.describe() for s in job.sources],
+        "resources": dict(job.res.digests),
+        "steps": [],
+        "release": None,
+    }
+
+
+def _git(base: Path) -> dict[str, Any] | None:
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=base, capture_output=True, text=True, timeout=10, check=True)
+        dirty = subprocess.run(["git", "status", "--porcelain"], cwd=base, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit.stdout.strip(), "dirty": bool(dirty.stdout.strip())}
+
+
+def _steps(job: _Job, manifest: dict[str, Any], engine: str, workers: int, tell: OnEvent) -> list[StepRecord]:
+    planned = _keys(job)
+    records = [_ingest(job, planned[0], tell)]
+    _note(manifest, records[0], planned[0].cached)
+    for entry, (step, stage, params) in zip(planned[1:], job.chain, strict=True):
+        if entry.cached:
+            rec = job.ws.record(entry.key)
+            assert rec is not None
+            tell(Event(step.id, len(rec.parts), len(rec.parts), rec.rows_in, "cached"))
+        else:
+            where = engine if step.on == "engine" else "local"
+            rec = _do_step(job, entry, step, stage, params, records[-1], where, workers, tell)
+        records.append(rec)
+        _note(manifest, rec, entry.cached)
+    return records
+
+
+def _note(manifest: dict[str, Any], rec: StepRecord, cached: bool) -> None:
+    manifest["steps"].append(
+        {"step_id": rec.step_id, "stage": rec.stage, "key": rec.key, "cached": cached, "rows_in": rec.rows_in, "rows_live": rec.rows_live,
+         "rows_quarantined": rec.rows_quarantined, "reasons": rec.reasons, "seconds": rec.seconds}
+    )  # fmt: skip
+
+
+def _versions(stage: Stage | None) -> dict[str, str]:
+    out = {"leishu": version("leishu"), "python": platform.python_version(), "polars": pl.__version__}
+    return {**out, **(resources.lib_versions(stage) if stage else {})}
+
+
+def _ingest(job: _Job, entry: Planned, tell: OnEvent) -> StepRecord:
+    if entry.cached:
+        rec = job.ws.record(entry.key)
+        assert rec is not None
+        tell(Event(INGEST, 1, 1, rec.rows_in, "cached"))
+        return rec
+    started = time.perf_counter()
+    tell(Event(INGEST, 0, 1))
+    got = ingest.ingest(job.ws, entry.key, job.sources, job.base, job.recipe.part_rows)
+    first = job.ws.step_dir(entry.key) / f"{got.parts[0].file}.json"
+    rec = StepRecord(
+        key=entry.key, upstream=None, step_id=INGEST, stage=INGEST, version=1, params={"part_rows": job.recipe.part_rows}, resources={},
+        rows_in=got.rows, rows_live=got.rows, rows_dropped=0, reasons={}, parts=got.parts, schema=_schema_of(first),
+        seconds=round(time.perf_counter() - started, 3), engine="local", versions=_versions(None), created_at=_now(),
+        rows_quarantined=got.quarantined, notes=got.notes, inputs=[{**s.describe(), "rows": got.per_input.get(s.input.name, 0)} for s in job.sources],
+    )  # fmt: skip
+    _commit(job.ws, rec)
+    tell(Event(INGEST, 1, 1, rec.rows_in))
+    return rec
+
+
+def _schema_of(note: Path) -> dict[str, str]:
+    return dict(json.loads(note.read_text(encoding="utf-8"))["schema"])
+
+
+def _commit(ws: Workspace, rec: StepRecord) -> None:
+    ws.commit(rec)
+    for note in ws.step_dir(rec.key).glob("part-*.parquet.json"):
+        note.unlink(missing_ok=True)
+
+
+def _do_step(
+    job: _Job, entry: Planned, step: Step, stage: Stage, params: Params, before: StepRecord, engine: str, workers: int, tell: OnEvent
+) -> StepRecord:
+    started = time.perf_counter()
+    total = len(before.parts)
+    tell(Event(step.id, 0, total, before.rows_live))
+    folder = job.ws.step_dir(entry.key)
+    if job.ws.record(entry.key) is not None:
+        # The record is there but a part is not what it says: do the step again from the start.
+        (folder / "step.json").unlink()
+    if stage.scope == "rows":
+        results = _row_parts(job, entry, step, stage, params, before, engine, workers, tell, total)
+    else:
+        results = _table_parts(job, entry, step, stage, params, before)
+        tell(Event(step.id, total, total, before.rows_live))
+    results.sort(key=lambda r: r.part)
+    rows_in = sum(r.rows_in for r in results)
+    if rows_in != before.rows_live:
+        raise StageError(f"step {step.id!r}: {before.rows_live} rows were live before it, it saw {rows_in}")
+    reasons: dict[str, int] = {}
+    for r in results:
+        for name, count in r.reasons.items():
+            reasons[name] = reasons.get(name, 0) + count
+    dropped = sum(r.rows_dropped for r in results)
+    rec = StepRecord(
+        key=entry.key, upstream=before.key, step_id=step.id, stage=stage.name, version=stage.version, params=params.model_dump(mode="json"),
+        resources={u: job.res.digests.get(u, "") for u in sorted(stage.uses)}, rows_in=rows_in, rows_live=rows_in - dropped,
+        rows_dropped=dropped, reasons=dict(sorted(reasons.items())), parts=[PartFile(r.file, r.rows_in, r.sha256) for r in results],
+        schema=results[0].schema, seconds=round(time.perf_counter() - started, 3), engine=engine, versions=_versions(stage), created_at=_now(),
+    )  # fmt: skip
+    _commit(job.ws, rec)
+    return rec
+
+
+def _row_parts(
+    job: _Job, entry: Planned, step: Step, stage: Stage, params: Params, before: StepRecord, engine: str, workers: int, tell: OnEvent, total: int
+) -> list[engines.PartResult]:
+    spec = job.recipe.resources.model_dump_json()
+    tasks = [
+        engines.PartTask(
+            str(job.ws.root.resolve()), entry.key, before.key, step.id, stage.name, params.model_dump_json(by_alias=True), i, spec,
+            job.recipe.seed, str(job.base), tuple(sorted(stage.uses)), str(job.decisions.resolve()) if job.decisions else None,
+        )
+        for i in range(total)
+    ]  # fmt: skip
+    results = []
+    rows = 0
+    for result in engines.map_parts(engine, tasks, workers):
+        results.append(result)
+        rows += result.rows_in
+        tell(Event(step.id, len(results), total, rows))
+    return results
+
+
+def _table_parts(job: _Job, entry: Planned, step: Step, stage: Stage, params: Params, before: StepRecord) -> list[engines.PartResult]:
+    started = time.perf_counter()
+    chain = job.ws.chain(before.key)
+    have = {c for r in chain for c in r.schema}
+    columns = [*stage.needs, *(c for c in stage.optional if c in have)]
+    frames = [job.ws.part(chain, i, columns) for i in range(len(before.parts))]
+    sizes = [len(f) for f in frames]
+    table = pl.concat(frames)
+    del frames
+    out = call(stage, table, params, job.res, step.id)
+    folder = job.ws.step_dir(entry.key)
+    results, at = [], 0
+    for i, size in enumerate(sizes):
+        results.append(engines.write_part(folder, i, out[at : at + size], time.perf_counter() - started))
+        at += size
+    return results

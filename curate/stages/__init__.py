@@ -1,0 +1,26 @@
+"""The stages, one file each, in the order in which a recipe usually runs them."""
+
+from __future__ import annotations
+
+from curate.stage import Stage
+from curate.stages import balance, coverage, dedup, embed, language, match, normalize, quality, sign, split, theme, tokens
+
+BUILTIN: tuple[Stage, ...] = (
+    normalize.STAGE,
+    language.STAGE,
+    quality.STAGE,
+    tokens.STAGE,
+    match.STAGE,
+    embed.STAGE,
+    theme.STAGE,
+    sign.STAGE,
+    dedup.STAGE,
+    coverage.STAGE,
+    balance.STAGE,
+    split.STAGE,
+)
+
+
+def load() -> dict[str, Stage]:
+    """Return all stages by name."""
+    return {s.name: s for s in BUILTIN}

@@ -1,0 +1,65 @@
+"""Stage ``sign``: what dedup needs of each row: comparison keys, MinHash signatures and decisive words."""
+
+from __future__ import annotations
+
+import polars as pl
+from pydantic import Field
+
+from curate import minhash
+from curate.decisive import decisive_words
+from curate.stage import Params, Resources, Stage
+from curate.text import match_key
+
+
+class SignParams(Params):
+    """Size of the signatures.
+
+    Attributes:
+        hashes: length of a signature; a multiple of the bands of ``dedup``.
+    """
+
+    hashes: int = Field(96, ge=8, le=512)
+
+
+def _schema(params: SignParams, res: Resources) -> pl.Schema:
+    sig = pl.Array(pl.UInt32, params.hashes)
+    return pl.Schema({"zh_key": pl.String, "en_key": pl.String, "zh_sig": sig, "en_sig": sig, "decisive": pl.List(pl.String)})
+
+
+def sign(df: pl.DataFrame, params: SignParams, res: Resources) -> pl.DataFrame:
+    """Compute keys, signatures and decisive words.
+
+    Args:
+        df: ``id``, ``zh_norm``, ``en_norm``, ``terms``.
+        params: size.
+        res: the lexicon.
+
+    Returns:
+        ``zh_key``, ``en_key`` (equal for captions that are the same but for script, width, case, punctuation and digits),
+        ``zh_sig``, ``en_sig`` (uint32 MinHash), ``decisive``.
+    """
+    lexicon = res.need_lexicon()
+    schema = _schema(params, res)
+    zh, en = df.get_column("zh_norm").to_list(), df.get_column("en_norm").to_list()
+    keys = {"zh_key": [match_key(t) for t in zh], "en_key": [match_key(t) for t in en]}
+    sigs = {
+        name: pl.Series(name, minhash.signatures(keys[key], params.hashes), dtype=schema[name])
+        for name, key in (("zh_sig", "zh_key"), ("en_sig", "en_key"))
+    }
+    words = [decisive_words(lexicon, z, e, t) for z, e, t in zip(zh, en, df.get_column("terms").to_list(), strict=True)]
+    decisive = pl.Series("decisive", words, dtype=pl.List(pl.String))
+    return pl.DataFrame({"id": df.get_column("id"), **keys, **sigs, "decisive": decisive})
+
+
+STAGE = Stage(
+    name="sign",
+    version=1,
+    scope="rows",
+    params=SignParams,
+    needs=("zh_norm", "en_norm", "terms"),
+    adds=_schema,  # type: ignore[arg-type]
+    uses=frozenset({"lexicon"}),
+    libs=("opencc",),
+    fn=sign,
+    help="comparison keys, MinHash signatures, decisive words",
+)

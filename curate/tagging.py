@@ -1,0 +1,93 @@
+"""Labels of a caption: themes, eras and regions, from terms, vectors and context.
+
+Terms say what a caption names. Vectors say what it shows without naming it: a caption is compared with sentences that show each
+sub-theme and with sentences of everyday scenes, and a theme counts only when it is clearly nearer than everyday life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from curate.embed import Embedder, Vectors, encode_unique
+from curate.lexicon import Lexicon
+from curate.taxonomy import Taxonomy
+
+# How much one found term says: a term of its own theme, and a term's second theme.
+FIRST_THEME, SECOND_THEME = 0.75, 0.55
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """Vectors of the sentences that show each theme; row ``i`` belongs to ``labels[i]`` (``""`` = everyday)."""
+
+    vectors: Vectors
+    labels: tuple[str, ...]
+
+    @classmethod
+    def build(cls, taxonomy: Taxonomy, embedder: Embedder) -> Prototypes:
+        """Encode definitions, queries and everyday sentences.
+
+        Args:
+            taxonomy: themes with their sentences.
+            embedder: the encoder that also encodes the captions.
+        """
+        texts: list[str] = []
+        labels: list[str] = []
+        for theme in taxonomy.themes:
+            sentences = [q for s in theme.subs for _, q in s.queries] + [d for _, d in theme.definition]
+            texts += sentences
+            labels += [theme.id] * len(sentences)
+        texts += [s for _, s in taxonomy.everyday]
+        labels += [""] * len(taxonomy.everyday)
+        return cls(encode_unique(embedder, texts), tuple(labels))
+
+    def scores(self, vectors: Vectors, themes: Sequence[str]) -> tuple[Vectors, Vectors]:
+        """Compare captions with the prototypes.
+
+        Args:
+            vectors: array of shape ``(n, dim)``.
+            themes: theme ids.
+
+        Returns:
+            ``(theme, everyday)``: nearest-sentence cosines of shapes ``(n, len(themes))`` and ``(n,)``.
+        """
+        similar = vectors @ self.vectors.T
+        names = np.array(self.labels)
+        best = np.stack([similar[:, names == t].max(axis=1, initial=-1.0) for t in themes], axis=1)
+        return best.astype(np.float32), similar[:, names == ""].max(axis=1, initial=-1.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Labels of one caption: id to ``(score, by)`` per axis."""
+
+    themes: dict[str, tuple[float, str]]
+    eras: dict[str, tuple[float, str]]
+    regions: dict[str, tuple[float, str]]
+
+
+def by_terms(lexicon: Lexicon, terms: Sequence[Mapping[str, object]]) -> Tags:
+    """Collect the labels that the found terms carry.
+
+    Args:
+        lexicon: the lexicon.
+        terms: what the ``match`` stage found.
+    """
+    themes: dict[str, float] = {}
+    eras: dict[str, float] = {}
+    regions: dict[str, float] = {}
+    for t in terms:
+        entry = lexicon.by_id.get(str(t["term_id"]))
+        if entry is None:
+            continue
+        for rank, theme in enumerate(entry.themes):
+            new = FIRST_THEME if rank == 0 else SECOND_THEME
+            themes[theme] = 1 - (1 - themes.get(theme, 0.0)) * (1 - new)
+        for era in entry.eras:
+            eras[era] = max(eras.get(era, 0.0), 0.95 if entry.kind == "era" else 0.85)
+        for region in entry.regions:
+            regions[region] = max(regions.get(region, 0.0), 0.9 if entry.kind == "region" else 0.6)
+    return Tags(*({k: (round(v, 4), "term") for k, v in d.items()} for d in (themes, eras, regions)))
