@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from rapidfuzz.distance import Levenshtein
+
 from curate.data import data_path
 from curate.lexicon import Entry, Lexicon, cells, read_tsv
 from curate.matcher import Form, Matcher
@@ -125,3 +127,44 @@ def differ(a: Iterable[str], b: Iterable[str]) -> str:
             if only.startswith((f"{lang}:negation", f"{lang}:number:")) and not (mine and yours):
                 return only
     return ""
+
+
+_STOP = frozenset(
+    "a an the of in on at to for with and or is are was were be been being it its his her their this that these those there as by from into "
+    "onto over up down out off some one very".split()
+)
+
+
+def content_differs(a: str, b: str, lang: str) -> bool:
+    """Say whether two keys differ by whole words of their own on both sides, not by typing errors or endings.
+
+    Args:
+        a: comparison key of one caption.
+        b: comparison key of the other.
+        lang: ``zh`` or ``en``.
+
+    Example:
+        >>> content_differs("a man plays the guitar", "a man plays the flute", "en")
+        True
+        >>> content_differs("a man cooking his kichen", "a man cooks in his kitchen", "en")
+        False
+        >>> content_differs("一个男人在公园里弹吉他", "一个男人在公园里弹钢琴", "zh")
+        True
+    """
+    if lang == "en":
+        left, right = set(a.split()) - _STOP, set(b.split()) - _STOP
+        mine, yours = left - right, right - left
+        lone = [w for w in mine if not any(_alike(w, v) for v in yours)]
+        other = [v for v in yours if not any(_alike(w, v) for w in mine)]
+        return bool(lone) and bool(other)
+    for op in Levenshtein.opcodes(a, b):
+        if op.tag == "replace":
+            x, y = a[op.src_start : op.src_end], b[op.dest_start : op.dest_end]
+            if min(len(x), len(y)) >= 2 and not set(x) & set(y):
+                return True
+    return False
+
+
+def _alike(a: str, b: str) -> bool:
+    """Typing errors and endings: kichen and kitchen, plays and playing."""
+    return bool(Levenshtein.normalized_similarity(a, b) >= 0.7) or (len(a) > 3 and len(b) > 3 and a[: max(3, min(len(a), len(b)) - 2)] == b[: max(3, min(len(a), len(b)) - 2)])

@@ -1,12 +1,13 @@
 """MinHash signatures of many short texts at once, and the candidate pairs of their bands.
 
 Source: Broder, "On the resemblance and containment of documents" (1997); banding as in Leskovec, Rajaraman and Ullman,
-Mining of Massive Datasets, ch. 3. Shingles are single characters and character pairs of the comparison key, because Chinese captions
-are too short for the five-word shingles of English tools.
+Mining of Massive Datasets, ch. 3. Shingles of Chinese are characters and character pairs, of English words and word pairs, because captions
+are too short for the five-word shingles of other tools.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,37 +25,54 @@ def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def signatures(keys: Sequence[str], hashes: int) -> Signatures:
-    """Compute MinHash signatures over characters and character pairs.
+def signatures(keys: Sequence[str], hashes: int, words: bool = False) -> Signatures:
+    """Compute MinHash signatures of many texts at once.
 
     Args:
         keys: comparison keys (``text.match_key``); an empty one has no shingles.
         hashes: length of a signature, at least 1.
+        words: shingles are words and word pairs (English) instead of characters and character pairs (Chinese).
 
     Returns:
         Array of shape ``(len(keys), hashes)``, uint32; all ones for an empty key.
     """
     n = len(keys)
     out = np.full((n, hashes), 0xFFFFFFFF, np.uint32)
-    sizes = np.fromiter((len(k) for k in keys), np.int64, n)
+    if words:
+        split = [k.split() for k in keys]
+        sizes = np.fromiter((len(w) for w in split), np.int64, n)
+        codes = _word_codes(split)
+    else:
+        sizes = np.fromiter((len(k) for k in keys), np.int64, n)
+        codes = np.frombuffer("".join(keys).encode("utf-32-le"), np.uint32).astype(np.uint64)
     full = np.flatnonzero(sizes)
     if not len(full):
         return out
-    codes = np.frombuffer("".join(keys).encode("utf-32-le"), np.uint32).astype(np.uint64)
-    lengths = sizes[full]
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
-    pairs = codes[:-1] << np.uint64(21) | codes[1:] if len(codes) > 1 else np.zeros(0, np.uint64)
-    pairs = np.append(pairs, np.uint64(0))
-    # A pair that would reach into the next text is replaced by the text's last character, which is there already.
-    pairs[ends - 1] = codes[ends - 1]
+    ends = np.cumsum(sizes[full])
+    starts = ends - sizes[full]
+    single = _mix(codes)
     with np.errstate(over="ignore"):
-        base = np.stack([_mix(codes), _mix(pairs)])
+        pairs = _mix(single * np.uint64(31) + np.append(single[1:], np.uint64(0)))
+        # A pair that would reach into the next text is replaced by the text's last piece, which is there already.
+        pairs[ends - 1] = single[ends - 1]
         odd = _mix(np.arange(1, hashes + 1, dtype=np.uint64) * np.uint64(2654435761)) | np.uint64(1)
         for h in range(hashes):
-            low = np.minimum(base[0] * odd[h], base[1] * odd[h])
+            low = np.minimum(single * odd[h], pairs * odd[h])
             out[full, h] = (np.minimum.reduceat(low, starts) >> np.uint64(32)).astype(np.uint32)
     return out
+
+
+def _word_codes(split: Sequence[Sequence[str]]) -> npt.NDArray[np.uint64]:
+    """Give every distinct word a 64-bit number that depends on the word only."""
+    cache: dict[str, int] = {}
+    out: list[int] = []
+    for words in split:
+        for word in words:
+            code = cache.get(word)
+            if code is None:
+                code = cache[word] = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
+            out.append(code)
+    return np.array(out, np.uint64)
 
 
 def band_pairs(signs: Signatures, bands: int, max_bucket: int = 200) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

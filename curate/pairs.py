@@ -16,7 +16,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from curate import index, minhash
-from curate.decisive import differ
+from curate.decisive import content_differs, differ
 from curate.schema import DUP_KIND
 from curate.unionfind import join_pairs
 
@@ -92,8 +92,8 @@ class Rows:
         ranked = df.select("id").with_columns(
             pl.int_range(pl.len(), dtype=pl.Int64).alias("at"),
             pl.Series("origin", origin, dtype=pl.Int8),
-            both.cast(pl.Int8).neg().alias("both"),
-            (df.get_column("zh_norm").str.len_chars() + df.get_column("en_norm").str.len_chars()).cast(pl.Int64).neg().alias("length"),
+            (-both.cast(pl.Int8)).alias("both"),
+            (-(df.get_column("zh_norm").str.len_chars() + df.get_column("en_norm").str.len_chars()).cast(pl.Int64)).alias("length"),
         )
         order = ranked.sort("both", "origin", "length", "id").get_column("at").to_numpy()
         f = df[order]
@@ -167,6 +167,12 @@ def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
             score[at] = np.minimum(score[at], similar)
         shared |= both
     keep = shared & (np.round(score, 4) >= params.near)
+    for i in np.flatnonzero(keep) if params.veto else ():
+        for lang, texts in (("zh", rows.zh_keys), ("en", rows.en_keys)):
+            a, b = texts[left[i]], texts[right[i]]
+            if a and b and content_differs(a, b, lang):
+                keep[i] = False
+                break
     return _vetoed(rows, left[keep], right[keep], score[keep], 1, params.veto)
 
 
@@ -228,20 +234,24 @@ def verdicts(rows: Rows, found: Found) -> pl.DataFrame:
     a, b = np.minimum(found.left, found.right), np.maximum(found.left, found.right)
     order = np.lexsort((a, -found.score, found.kind, b))
     best: dict[int, tuple[int, int, float]] = {}
-    gone = np.zeros(n, bool)
+    copies: dict[int, int] = {}
     for left, right, kind, score in zip(a[order].tolist(), b[order].tolist(), found.kind[order].tolist(), found.score[order].tolist(), strict=True):
-        if right not in best and not gone[left]:
+        if kind == 0:
+            copies[right] = left
+        elif right not in best and left not in best:
             best[right] = (left, kind, score)
-            gone[right] = True
+    for right, left in copies.items():
+        # A copy of a row that itself goes belongs to the row that stays instead of it.
+        best[right] = best.get(left, (left, 0, 1.0))
     group = join_pairs(rows.ids, zip(a.tolist(), b.tolist(), strict=True))
-    data: list[tuple[Any, ...]] = [("", None, None, None, "", None, None)] * n
+    data: list[tuple[Any, ...]] = []
     for i in range(n):
         hit = best.get(i)
         if hit is None:
-            data[i] = (rows.ids[i], None, None, None, group[i], None, None)
+            data.append((rows.ids[i], None, None, None, group[i], None, None))
         else:
-            kind, keeper = KINDS[hit[1]], rows.ids[hit[0]]
-            data[i] = (rows.ids[i], keeper, kind, hit[2], group[i], kind, f"dup_of={keeper} score={hit[2]:.4f}")
+            kind_name, keeper = KINDS[hit[1]], rows.ids[hit[0]]
+            data.append((rows.ids[i], keeper, kind_name, hit[2], group[i], kind_name, f"dup_of={keeper} score={hit[2]:.4f}"))
     schema = {"id": pl.String, "dup_of": pl.String, "dup_kind": DUP_KIND, "dup_score": pl.Float32, "dup_group": pl.String, "drop": pl.String, "drop_note": pl.String}
     frame = pl.DataFrame(data, schema=schema, orient="row")
     return rows.input_ids.to_frame("id").join(frame, on="id", how="left", maintain_order="left")

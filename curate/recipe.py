@@ -7,14 +7,14 @@ reported together, with file and line.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from curate.errors import CurateError, RecipeError, did_you_mean
+from curate.errors import CurateError, RecipeError, StageError, did_you_mean
 from curate.schema import RECORD
 from curate.stage import Params, Resources, Stage
 
@@ -304,7 +304,7 @@ def check_chain(recipe: Recipe, stages: Mapping[str, Stage], res: Resources | No
             continue
         faults += _column_faults(where, stage, owner, stages)
         faults += [f"{where}: needs resources.{u}" for u in sorted(stage.uses) if not _has(recipe.resources, u)]
-        for column in stage.schema(params, res) if res is not None or not callable(stage.adds) else _named(stage):
+        for column in _written(stage, params, res):
             if column in owner:
                 faults.append(f"{where}: writes {column!r}, which {owner[column]} has written already")
             owner[column] = f"step {step.id!r}"
@@ -315,6 +315,14 @@ def check_chain(recipe: Recipe, stages: Mapping[str, Stage], res: Resources | No
 
 
 _MODEL_COLUMNS = {"embed": ("zh_vector", "en_vector")}
+
+
+def _written(stage: Stage, params: Params, res: Resources | None) -> Iterable[str]:
+    """The columns a stage writes; before the model is loaded, those of a model-dependent stage are known by name only."""
+    try:
+        return stage.schema(params, res or Resources())
+    except StageError:
+        return _named(stage)
 
 
 def _named(stage: Stage) -> tuple[str, ...]:

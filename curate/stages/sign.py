@@ -43,7 +43,7 @@ def sign(df: pl.DataFrame, params: SignParams, res: Resources) -> pl.DataFrame:
     zh, en = df.get_column("zh_norm").to_list(), df.get_column("en_norm").to_list()
     keys = {"zh_key": [match_key(t) for t in zh], "en_key": [match_key(t) for t in en]}
     sigs = {
-        name: pl.Series(name, minhash.signatures(keys[key], params.hashes), dtype=schema[name])
+        name: pl.Series(name, minhash.signatures(keys[key], params.hashes, words=key == "en_key"), dtype=schema[name])
         for name, key in (("zh_sig", "zh_key"), ("en_sig", "en_key"))
     }
     words = [decisive_words(lexicon, z, e, t) for z, e, t in zip(zh, en, df.get_column("terms").to_list(), strict=True)]
