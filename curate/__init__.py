@@ -1,3 +1,49 @@
-"""Leishu: curate bilingual video-text data that covers Chinese history and culture."""
+"""Leishu (类书): curate bilingual video-text data that covers Chinese history and culture.
+
+    >>> import curate
+    >>> curate.__version__
+    '0.1.0'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = ["CurateError", "Lexicon", "Resources", "Stage", "Taxonomy", "Workspace", "dedup", "plan", "run", "search", "tag"]
+
+if TYPE_CHECKING:
+    from curate.errors import CurateError
+    from curate.lexicon import Lexicon
+    from curate.plain import dedup, search, tag
+    from curate.run import plan, run
+    from curate.stage import Resources, Stage
+    from curate.taxonomy import Taxonomy
+    from curate.workspace import Workspace
+
+_WHERE = {
+    "CurateError": "errors",
+    "Lexicon": "lexicon",
+    "Resources": "stage",
+    "Stage": "stage",
+    "Taxonomy": "taxonomy",
+    "Workspace": "workspace",
+    "dedup": "plain",
+    "plan": "run",
+    "run": "run",
+    "search": "plain",
+    "tag": "plain",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names on first use, so that ``import curate`` stays quick."""
+    if name in _WHERE:
+        import importlib
+
+        module = importlib.import_module(f"curate.{_WHERE[name]}")
+        value = getattr(module, name)
+        # The module of the same name (curate.run) is bound by the import; the public name is the function.
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'curate' has no attribute {name!r}")

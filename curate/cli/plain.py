@@ -1,0 +1,169 @@
+"""Commands on plain files, without a recipe: tag, dedup, search, coverage, balance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from curate.cli.show import JSON, emit, note, say, table, working, write_rows
+from curate.errors import CurateError, UsageError
+
+IN = typer.Argument(..., metavar="IN", help="Captions: .jsonl .csv .tsv .json .parquet .txt")
+OUT = typer.Option("-", "-o", "--out", help="Where to: .jsonl .json .csv .parquet, or - for stdout.")
+READ = typer.Option("auto", "--read", help="Reader, if the name does not tell.")
+EMBEDDER = typer.Option("use", "--embedder", help="use, st or hash.")
+MODEL = typer.Option("", "--model", help="Model folder or hub id for --embedder st.")
+QUARANTINE = typer.Option(None, "--quarantine", help="Write unreadable rows here (.jsonl).")
+
+
+def _load(path: Path, read: str, quarantine: str | None = None) -> Any:
+    from curate import plain
+
+    loaded = plain.load(path, read)
+    for line in loaded.notes:
+        note(line)
+    if loaded.bad:
+        first = loaded.bad[0]
+        note(f"{len(loaded.bad)} rows could not be read; the first: {first.file}:{first.line}: {first.reason}: {first.note}")
+        if quarantine:
+            rows = [{"file": b.file, "line": b.line, "reason": b.reason, "note": b.note, "raw": b.raw.decode("utf-8", "backslashreplace")} for b in loaded.bad]
+            write_rows(rows, quarantine)
+    return loaded
+
+
+def tag(
+    source: Path = IN, out: str = OUT, read: str = READ, embedder: str = EMBEDDER, model: str = MODEL, quarantine: str = QUARANTINE, as_json: bool = JSON
+) -> None:
+    """Tag captions with eras, themes, regions and terms."""
+    from curate import plain
+
+    with working("tagging"):
+        rows = plain.tag(_load(source, read, quarantine).frame, plain.default_resources(embedder, model))
+    write_rows(rows, out)
+    if as_json and out != "-":
+        emit({"rows": len(rows), "out": out})
+
+
+def dedup(
+    source: Path = typer.Argument(None, metavar="IN", help="Captions."),
+    out: str = OUT,
+    pairs: Path = typer.Option(None, "--pairs", help="Judge the pairs of this file instead: id, a_zh, a_en, b_zh, b_en."),
+    steps: str = typer.Option("exact,near,semantic", help="Which steps, separated by commas."),
+    near: float = typer.Option(None, help="Least character similarity, 0.5 to 1."),
+    semantic: float = typer.Option(None, help="Least cosine, 0.5 to 1."),
+    read: str = READ,
+    embedder: str = EMBEDDER,
+    model: str = MODEL,
+    as_json: bool = JSON,
+) -> None:
+    """Find exact, near and semantic duplicates, one row out per row in."""
+    from curate import pairscore, plain
+
+    res = plain.default_resources(embedder, model)
+    options: dict[str, Any] = {"steps": [s.strip() for s in steps.split(",") if s.strip()]}
+    options |= {k: v for k, v in (("near", near), ("semantic", semantic)) if v is not None}
+    if pairs is not None:
+        judged = pairscore.judge_file(pairs, res, options)
+        write_rows(judged.rows, out)
+        note("\n".join(judged.summary))
+        return
+    if source is None:
+        raise UsageError("nothing to do: no IN and no --pairs", hint="curate dedup captions.jsonl -o duplicates.jsonl")
+    with working("looking for duplicates"):
+        rows = plain.dedup(_load(source, read).frame, res, options)
+    write_rows(rows, out)
+    gone = sum(r["dup_of"] is not None for r in rows)
+    emit({"rows": len(rows), "duplicates": gone}) if as_json and out != "-" else note(f"{len(rows)} rows, {gone} duplicates")
+
+
+def search(
+    pool: Path = typer.Argument(..., metavar="POOL", help="Captions to search in."),
+    query: str = typer.Option(None, "--query", "-q", help="One question, in zh, en or fr."),
+    queries: Path = typer.Option(None, "--queries", help="JSONL with id and query."),
+    k: int = typer.Option(10, "-k", min=1, help="How many answers."),
+    out: str = OUT,
+    read: str = READ,
+    embedder: str = EMBEDDER,
+    model: str = MODEL,
+    as_json: bool = JSON,
+) -> None:
+    """Find captions by meaning, across languages."""
+    from curate import plain
+
+    asked = plain.read_queries(query, queries)
+    loaded = _load(pool, read)
+    with working("searching"):
+        index = plain.pool(loaded.frame, plain.default_resources(embedder, model))
+        found = [(q["id"], *index.search(q["query"], k)) for q in asked]
+    rows = [{"id": i, "ranked": ids, "scores": scores} for i, ids, scores in found]
+    if query is not None and out == "-" and not as_json:
+        texts = {r[0]: (r[1] or "", r[2] or "") for r in loaded.frame.select("source_id", "zh", "en").iter_rows()}
+        table(query, ["id", "score", "zh", "en"], [(i, f"{s:.3f}", *texts[i]) for i, s in zip(*found[0][1:], strict=True)], right=(1,))
+    else:
+        write_rows(rows, out)
+
+
+def coverage(
+    source: Path = IN,
+    out: Path = typer.Option(Path("coverage"), "-o", "--out", help="Folder for the report."),
+    targets: Path = typer.Option(None, "--targets", help="YAML of clips wanted per cell 'theme|era'."),
+    fail_under: float = typer.Option(None, "--fail-under", min=0, max=1, help="Exit 1 if a smaller share of cells is filled."),
+    read: str = READ,
+    embedder: str = EMBEDDER,
+    model: str = MODEL,
+    as_json: bool = JSON,
+) -> None:
+    """Report what a set holds of theme × era × region, and what is missing."""
+    from curate import coverage as cov
+    from curate import plain, report
+
+    res = plain.default_resources(embedder, model)
+    taxonomy = res.need_taxonomy()
+    with working("tagging and counting"):
+        frame = plain.labelled(_load(source, read).frame, res)
+        measured = cov.measure(frame, taxonomy, plain.read_targets(targets, taxonomy) if targets else None)
+        files = report.write(measured, taxonomy, out)
+    if as_json:
+        emit({**measured.to_json(), "files": [str(f) for f in files]})
+    else:
+        show_coverage(measured, taxonomy)
+        say(f"report: {out / 'coverage.html'}")
+    if fail_under is not None and measured.covered < fail_under:
+        raise CurateError(f"{measured.covered:.3f} of the cells are filled, less than {fail_under}", hint="see the gaps in the report")
+
+
+def show_coverage(measured: Any, taxonomy: Any) -> None:
+    """Print the coverage as a table for the terminal."""
+    from curate.coverage import sentences
+
+    eras = [e for e in taxonomy.era_ids if measured.eras.get(e)]
+    head = ["主题 theme", *[taxonomy.label("eras", e)[:2] for e in eras], "—"]
+    rows = [
+        [f"{taxonomy.label('themes', t)} {t}", *[measured.cells.get(f"{t}|{e}", 0) or "·" for e in eras], measured.cells.get(f"{t}|living", 0) or "·"]
+        for t in taxonomy.theme_ids
+    ]
+    table("coverage: clips per theme × era (— = no period)", head, rows, right=tuple(range(1, len(head))))
+    for lang in ("zh", "en"):
+        for line in sentences(measured, taxonomy, lang):
+            say(f"  {line}")
+
+
+def balance(
+    source: Path = IN,
+    out: str = OUT,
+    cap: str = typer.Option("auto", help="Clips a cell keeps about, or auto."),
+    everyday: float = typer.Option(1.0, min=0, max=1, help="Share of everyday scenes to keep."),
+    seed: int = typer.Option(0),
+    read: str = READ,
+    embedder: str = EMBEDDER,
+    model: str = MODEL,
+) -> None:
+    """Say which rows would leave to even out the coverage, and why."""
+    from curate import plain
+
+    value: int | str = "auto" if cap == "auto" else int(cap)
+    rows = plain.balance(_load(source, read).frame, plain.default_resources(embedder, model, seed), {"cap": value, "everyday": everyday})
+    write_rows(rows, out)
+    note(f"{len(rows)} rows, {sum(r['keep'] for r in rows)} kept")

@@ -1,0 +1,114 @@
+"""Figures with Chinese glyphs: coverage heat map and bars, as PNG and SVG."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate.coverage import Coverage, allowed
+from curate.errors import need_extra
+from curate.stages.coverage import LIVING
+from curate.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@lru_cache(maxsize=1)
+def _pyplot() -> Any:
+    """Set up matplotlib without a display and with a Chinese font that ships in a package."""
+    try:
+        import matplotlib
+        from pylopdf_fonts_zh_cn import sans_path
+    except ImportError as e:
+        raise need_extra("matplotlib and pylopdf-fonts-zh-cn", "plots") from e
+    matplotlib.use("Agg")
+    from matplotlib import font_manager
+    from matplotlib import pyplot as plt
+
+    path = str(sans_path())
+    font_manager.fontManager.addfont(path)
+    name = font_manager.FontProperties(fname=path).get_name()
+    plt.rcParams.update({"font.family": [name, "DejaVu Sans"], "axes.unicode_minus": False, "svg.fonttype": "path", "svg.hashsalt": "leishu"})
+    return plt
+
+
+def _save(figure: Any, path: Path, formats: tuple[str, ...]) -> list[Path]:
+    out = []
+    for ending in formats:
+        target = path.with_suffix(f".{ending}")
+        metadata = {"Date": None} if ending == "svg" else {"Software": None}
+        figure.savefig(target, dpi=150, bbox_inches="tight", metadata=metadata)
+        out.append(target)
+    _pyplot().close(figure)
+    return out
+
+
+def heat_map(cov: Coverage, taxonomy: Taxonomy, path: Path, lang: str = "zh", formats: tuple[str, ...] = ("png", "svg")) -> list[Path]:
+    """Draw clips per theme × era; cells that history does not allow are hatched, empty ones white.
+
+    Args:
+        cov: the counts.
+        taxonomy: the axes.
+        path: where to, without ending.
+        lang: language of the labels, ``zh`` or ``en``.
+        formats: ``png``, ``svg``.
+
+    Returns:
+        The files written.
+
+    Raises:
+        MissingExtra: matplotlib or the font is not installed.
+    """
+    plt = _pyplot()
+    import numpy as np
+
+    eras = [*taxonomy.era_ids, LIVING]
+    themes = taxonomy.theme_ids
+    counts = np.array([[cov.cells.get(f"{t}|{e}", 0) for e in eras] for t in themes], dtype=float)
+    figure, axes = plt.subplots(figsize=(15, 8))
+    shown = np.ma.masked_equal(counts, 0)
+    colours = plt.get_cmap("YlOrRd").copy()
+    colours.set_bad("#ffffff")
+    axes.pcolormesh(np.log1p(shown), cmap=colours, vmin=0, vmax=max(1.0, float(np.log1p(counts.max()))), edgecolors="#dddddd", linewidth=0.6)
+    top = counts.max()
+    for i, theme in enumerate(themes):
+        for j, era in enumerate(eras):
+            if era != LIVING and not allowed(theme, era, taxonomy.era_ids):
+                axes.add_patch(plt.Rectangle((j, i), 1, 1, facecolor="#eeeeee", edgecolor="#cccccc", hatch="///", linewidth=0))
+            elif counts[i, j]:
+                dark = np.log1p(counts[i, j]) > 0.65 * np.log1p(top)
+                axes.text(j + 0.5, i + 0.5, f"{int(counts[i, j])}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+    living = "无年代" if lang == "zh" else "no period"
+    axes.set_xticks([j + 0.5 for j in range(len(eras))], [taxonomy.label("eras", e, lang) if e != LIVING else living for e in eras], rotation=45, ha="right")
+    axes.set_yticks([i + 0.5 for i in range(len(themes))], [taxonomy.label("themes", t, lang) for t in themes])
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    title = "覆盖图：主题 × 时代（片段数）" if lang == "zh" else "Coverage: theme × era (clips)"
+    detail = f"有效格子 {cov.effective_cells:.1f} / {cov.allowed_cells}" if lang == "zh" else f"effective cells {cov.effective_cells:.1f} of {cov.allowed_cells}"
+    axes.set_title(f"{title}    {detail}", fontsize=13, pad=12)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    return _save(figure, path, formats)
+
+
+def bars(counts: Mapping[str, int], labels: Mapping[str, str], title: str, path: Path, formats: tuple[str, ...] = ("png", "svg")) -> list[Path]:
+    """Draw horizontal bars, largest on top.
+
+    Args:
+        counts: value per id.
+        labels: name per id.
+        title: title of the figure.
+        path: where to, without ending.
+        formats: ``png``, ``svg``.
+    """
+    plt = _pyplot()
+    items = sorted(counts.items(), key=lambda x: (x[1], x[0]))
+    figure, axes = plt.subplots(figsize=(9, max(2.0, 0.34 * len(items) + 1)))
+    drawn = axes.barh([labels.get(k, k) for k, _ in items], [v for _, v in items], color="#b5402f")
+    axes.bar_label(drawn, padding=3, fontsize=8)
+    axes.set_title(title, fontsize=13)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return _save(figure, path, formats)
