@@ -1,0 +1,149 @@
+"""How much two caption pairs say the same: one score from characters, meaning and decisive words.
+
+The score is for judging and for choosing thresholds; the ``dedup`` stage finds its pairs by the same evidence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+
+from curate.decisive import content_differs, decisive_words, differ
+from curate.embed import encode_unique
+from curate.errors import DataError
+from curate.schema import stable_key
+from curate.stage import Resources
+from curate.stages.match import find_terms
+from curate.text import match_key, normalize, to_simplified
+
+
+@dataclass(frozen=True)
+class Side:
+    """One caption pair made ready for comparison."""
+
+    zh: str
+    en: str
+    zh_key: str
+    en_key: str
+    decisive: tuple[str, ...]
+
+
+@dataclass
+class Judged:
+    """Scores of all pairs and a summary for people."""
+
+    rows: list[dict[str, Any]]
+    summary: list[str]
+
+
+def side(zh: str, en: str, res: Resources) -> Side:
+    """Make one caption pair ready.
+
+    Args:
+        zh: Chinese caption or empty.
+        en: English caption or empty.
+        res: the lexicon.
+    """
+    lexicon = res.need_lexicon()
+    a, b = to_simplified(normalize(zh)), normalize(en)
+    words = decisive_words(lexicon, a, b, find_terms(lexicon, a, b))
+    return Side(a, b, match_key(a), match_key(b), tuple(words))
+
+
+def score(a: Side, b: Side, cosine: Mapping[str, float]) -> tuple[float, str, str]:
+    """Score one pair.
+
+    Args:
+        a: one caption pair.
+        b: the other.
+        cosine: cosine per language that both have.
+
+    Returns:
+        ``(score 0..1, label exact|near|paraphrase|different, evidence)``.
+    """
+    shared = [(lang, getattr(a, f"{lang}_key"), getattr(b, f"{lang}_key")) for lang in ("zh", "en")]
+    shared = [(lang, x, y) for lang, x, y in shared if x and y]
+    if not shared:
+        return 0.0, "different", "no language in common"
+    if all(x == y for _, x, y in shared):
+        return 1.0, "exact", ""
+    chars = min(float(Levenshtein.normalized_similarity(x, y)) for _, x, y in shared)
+    meaning = sum(cosine.get(lang, 0.0) for lang, _, _ in shared) / len(shared)
+    evidence = differ(a.decisive, b.decisive)
+    close = max(chars, meaning)
+    if evidence:
+        return round(0.5 * close, 4), "different", evidence
+    other = any(content_differs(x, y, lang) for lang, x, y in shared)
+    value = 0.5 + 0.5 * (0.6 * meaning + 0.4 * chars if other else close)
+    label = "near" if chars >= 0.8 and not other else "paraphrase" if meaning >= 0.75 else "different"
+    return round(min(value, 0.9999), 4), label, ""
+
+
+def judge(pairs: Sequence[Mapping[str, Any]], res: Resources) -> list[dict[str, Any]]:
+    """Score pairs.
+
+    Args:
+        pairs: ``{id, a_zh, a_en, b_zh, b_en}``; a missing caption is empty or ``None``.
+        res: lexicon and embedder.
+
+    Returns:
+        ``{id, score, label, evidence}`` per pair.
+    """
+    sides = [(side(p.get("a_zh") or "", p.get("a_en") or "", res), side(p.get("b_zh") or "", p.get("b_en") or "", res)) for p in pairs]
+    texts = [t for a, b in sides for t in (a.zh, a.en, b.zh, b.en)]
+    vectors = encode_unique(res.need_embedder(), texts).reshape(len(sides), 4, -1)
+    out = []
+    for pair, (a, b), v in zip(pairs, sides, vectors, strict=True):
+        cosine = {"zh": float(np.dot(v[0], v[2])), "en": float(np.dot(v[1], v[3]))}
+        value, label, evidence = score(a, b, cosine)
+        out.append({"id": pair["id"], "score": value, "label": label, "evidence": evidence})
+    return out
+
+
+def judge_file(path: Path, res: Resources, options: Mapping[str, Any]) -> Judged:
+    """Score the pairs of a JSON Lines file and say what other cuts would do.
+
+    Args:
+        path: rows ``{id, a_zh, a_en, b_zh, b_en}``.
+        res: lexicon and embedder.
+        options: unused here; thresholds are chosen from the distribution.
+
+    Raises:
+        DataError: a line is no pair; names it.
+    """
+    pairs = []
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as e:
+        raise DataError(f"cannot read the pairs in {path}: {e}") from e
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+                pairs.append({"id": row["id"], **{k: row.get(k) for k in ("a_zh", "a_en", "b_zh", "b_en")}})
+            except (json.JSONDecodeError, KeyError, TypeError) as e:
+                raise DataError(f"{path}:{number}: expected id, a_zh, a_en, b_zh, b_en: {e}") from e
+    rows = judge(pairs, res)
+    return Judged(rows, summary(rows, pairs))
+
+
+def summary(rows: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the distribution, what each cut would call duplicates, and pairs near the cut."""
+    scores = sorted(float(r["score"]) for r in rows)
+    out = [f"{len(rows)} pairs; duplicates at a cut of:"]
+    for cut in (0.7, 0.75, 0.8, 0.85, 0.9, 0.95):
+        count = sum(s >= cut for s in scores)
+        out.append(f"  {cut:.2f}  {count:6d}  {'#' * round(40 * count / max(1, len(scores)))}")
+    texts = {p["id"]: (p.get("a_zh") or p.get("a_en") or "", p.get("b_zh") or p.get("b_en") or "") for p in pairs}
+    near = sorted(rows, key=lambda r: (abs(float(r["score"]) - 0.85), stable_key(0, str(r["id"]))))[:5]
+    out.append("pairs nearest to 0.85:")
+    out += [f"  {r['score']:.3f} {r['label']:<10} {texts[r['id']][0][:60]} | {texts[r['id']][1][:60]} {r['evidence']}" for r in near]
+    return out
+
+
