@@ -62,14 +62,17 @@ class Entry:
         return [f for f in dict.fromkeys((self.zh_hans, self.zh_hant, *self.zh_alias)) if f]
 
     def latin_forms(self) -> list[str]:
-        """Return the English forms with regular plurals, and the toned pinyin."""
+        """Return the English forms with regular plurals."""
         out: list[str] = []
         for f in (self.en, *self.en_alias):
             if f:
                 out += [f, *_plurals(f)]
-        if self.kind == "term" and len(self.pinyin.split()) > 1:
-            out += [self.pinyin, self.pinyin.replace(" ", "")]
         return list(dict.fromkeys(out))
+
+    def pinyin_forms(self) -> list[str]:
+        """Return the toned pinyin, spaced and joined."""
+        toned = self.kind == "term" and len(self.pinyin.split()) > 1 and not self.pinyin.isascii()
+        return [self.pinyin, self.pinyin.replace(" ", "")] if toned else []
 
 
 class Span(NamedTuple):
@@ -344,3 +347,5 @@ def _forms(entries: Iterable[Entry], fr: bool) -> Iterator[Form]:
         for form in latin:
             if form:
                 yield Form(form, "latin", i)
+        for form in e.pinyin_forms():
+            yield Form(form, "latin", i, accents=True)

@@ -20,11 +20,12 @@ Group = Literal["zh", "latin"]
 
 
 class Form(NamedTuple):
-    """One surface form and the entry it stands for."""
+    """One surface form and the entry it stands for; ``accents`` demands the form's own accents (toned pinyin)."""
 
     text: str
     group: Group
     entry: int
+    accents: bool = False
 
 
 class Hit(NamedTuple):
@@ -71,6 +72,7 @@ class _Shape:
 
     entries: tuple[int, ...]
     capitals: tuple[int, ...]
+    accented: str
 
 
 class Matcher:
@@ -82,15 +84,17 @@ class Matcher:
 
     def __init__(self, forms: Iterable[Form]) -> None:
         zh: dict[str, set[int]] = {}
-        latin: dict[str, dict[tuple[int, ...], set[int]]] = {}
+        latin: dict[str, dict[tuple[tuple[int, ...], str], set[int]]] = {}
         for form in forms:
             if form.group == "zh":
                 zh.setdefault(zh_fold(form.text), set()).add(form.entry)
             else:
                 capitals = tuple(i for i, c in enumerate(form.text) if c.isupper() and (i == 0 or not form.text[i - 1].isalnum()))
-                latin.setdefault(latin_fold(form.text), {}).setdefault(capitals, set()).add(form.entry)
+                # Without this "sushi" would be Sū Shì.
+                accented = form.text.lower() if form.accents else ""
+                latin.setdefault(latin_fold(form.text), {}).setdefault((capitals, accented), set()).add(form.entry)
         self._zh_entries = [tuple(sorted(v)) for v in zh.values()]
-        self._latin_shapes = [[_Shape(tuple(sorted(e)), caps) for caps, e in v.items()] for v in latin.values()]
+        self._latin_shapes = [[_Shape(tuple(sorted(e)), *need) for need, e in v.items()] for v in latin.values()]
         self._zh = ahocorasick_rs.AhoCorasick(list(zh), matchkind=ahocorasick_rs.MatchKind.Standard) if zh else None
         self._latin = ahocorasick_rs.AhoCorasick(list(latin), matchkind=ahocorasick_rs.MatchKind.Standard) if latin else None
         self.size = len(zh) + len(latin)
@@ -133,6 +137,8 @@ class Matcher:
                 continue
             entries: list[int] = []
             for shape in self._latin_shapes[p]:
+                if shape.accented and text[start:end].lower() != shape.accented:
+                    continue
                 if _capitals_fit(text, start, end, shape.capitals, lower_only):
                     entries.extend(shape.entries)
             if entries:

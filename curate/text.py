@@ -226,6 +226,7 @@ def han_count(text: str) -> int:
 
 
 _NUMERALS = str.maketrans("〇零一二两三四五六七八九", "001223456789")
+_HAN_SPACE_RE = re.compile(f"(?<=[{HAN}]) | (?=[{HAN}])")
 _KEY_RE = re.compile(r"[^\w]+", re.UNICODE)
 
 
@@ -244,4 +245,4 @@ def match_key(text: str) -> str:
     """
     folded = fold(to_simplified(normalize(text))).translate(_NUMERALS)
     words = _KEY_RE.sub(" ", folded).strip()
-    return re.sub(f"(?<=[{HAN}0-9]) (?=[{HAN}])|(?<=[{HAN}]) (?=[{HAN}0-9])", "", words)
+    return _HAN_SPACE_RE.sub("", words)
