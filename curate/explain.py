@@ -47,7 +47,7 @@ def story(ws: Workspace, ident: str) -> list[dict[str, Any]]:
         raise DataError(f"no record {ident!r} in {ws.root}", hint="ids are in the release, or use the row's own id in its source")
     if len(hits) > 1:
         raise DataError(f"{ident!r} fits {len(hits)} records: {', '.join(hits[:5])}", hint="give more digits")
-    out = []
+    out: list[dict[str, Any]] = []
     for rec, row in ws.explain(key, hits[0]):
         values = {k: _value(v) for k, v in row.items() if k not in ("drop", "drop_note", "id") and v is not None}
         out.append(

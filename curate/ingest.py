@@ -32,8 +32,7 @@ class Source:
     def describe(self) -> dict[str, Any]:
         """Return what the manifest says of this input."""
         files = [
-            {"path": str(p), "bytes": p.stat().st_size if p.is_file() else None, "sha256": h}
-            for p, h in zip(self.files, self.hashes, strict=True)
+            {"path": str(p), "bytes": p.stat().st_size if p.is_file() else None, "sha256": h} for p, h in zip(self.files, self.hashes, strict=True)
         ]
         return {"name": self.input.name, "path": self.input.path, "reader": self.reader, "files": files, "license": self.input.license}
 

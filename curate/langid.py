@@ -189,9 +189,7 @@ def detect_many(column: pl.Series) -> pl.Series:
     Returns:
         Languages as strings.
     """
-    frame = column.alias("t").to_frame().with_columns(
-        *[pl.col("t").str.count_matches(f"[{chars}]").alias(name) for name, chars in _CHARS.items()]
-    )
+    frame = column.alias("t").to_frame().with_columns(*[pl.col("t").str.count_matches(f"[{chars}]").alias(name) for name, chars in _CHARS.items()])
     counts = frame.select(list(_CHARS)).to_numpy().tolist()
     texts = column.to_list()
     cache: dict[tuple[int, ...], Lang | None] = {}

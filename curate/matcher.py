@@ -186,6 +186,5 @@ def longest(hits: list[Hit]) -> list[Hit]:
         elif hit.start == kept[-1].start and hit.end == kept[-1].end:
             kept[-1] = Hit(hit.start, hit.end, tuple(sorted({*kept[-1].entries, *hit.entries})))
         elif hit.start > kept[-1].start and hit.end - hit.start > kept[-1].end - kept[-1].start + 1:
-            if len(kept) < 2 or kept[-2].end <= hit.start:
-                kept[-1] = hit
+            kept[-1] = hit
     return kept

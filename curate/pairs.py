@@ -135,7 +135,7 @@ def exact_pairs(rows: Rows, within: str, across: bool) -> Found:
 
 def _allowed(rows: Rows, left: Ints, right: Ints, params: Thresholds) -> npt.NDArray[np.bool_]:
     clips = np.array(rows.clips, dtype=object)
-    same = clips[left] == clips[right]
+    same: npt.NDArray[np.bool_] = np.asarray(clips[left] == clips[right], dtype=np.bool_)
     return (~same & params.across_clips) | (same & (params.within_clip == "all"))
 
 
@@ -252,6 +252,14 @@ def verdicts(rows: Rows, found: Found) -> pl.DataFrame:
         else:
             kind_name, keeper = KINDS[hit[1]], rows.ids[hit[0]]
             data.append((rows.ids[i], keeper, kind_name, hit[2], group[i], kind_name, f"dup_of={keeper} score={hit[2]:.4f}"))
-    schema = {"id": pl.String, "dup_of": pl.String, "dup_kind": DUP_KIND, "dup_score": pl.Float32, "dup_group": pl.String, "drop": pl.String, "drop_note": pl.String}
+    schema = {
+        "id": pl.String(),
+        "dup_of": pl.String(),
+        "dup_kind": DUP_KIND,
+        "dup_score": pl.Float32(),
+        "dup_group": pl.String(),
+        "drop": pl.String(),
+        "drop_note": pl.String(),
+    }
     frame = pl.DataFrame(data, schema=schema, orient="row")
     return rows.input_ids.to_frame("id").join(frame, on="id", how="left", maintain_order="left")

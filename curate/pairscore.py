@@ -145,5 +145,3 @@ def summary(rows: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]
     out.append("pairs nearest to 0.85:")
     out += [f"  {r['score']:.3f} {r['label']:<10} {texts[r['id']][0][:60]} | {texts[r['id']][1][:60]} {r['evidence']}" for r in near]
     return out
-
-

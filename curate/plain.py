@@ -239,7 +239,13 @@ def dedup(rows: Iterable[Row] | pl.DataFrame, res: Resources | None = None, para
     out = apply(frame, names, res, {"dedup": options})
     own = dict(zip(out.get_column("id"), out.get_column("source_id"), strict=True))
     return [
-        {"id": own[i], "dup_of": own.get(of) if of else None, "dup_kind": kind, "dup_score": None if score is None else round(score, 4), "dup_group": own[group]}
+        {
+            "id": own[i],
+            "dup_of": own.get(of) if of else None,
+            "dup_kind": kind,
+            "dup_score": None if score is None else round(score, 4),
+            "dup_group": own[group],
+        }
         for i, of, kind, score, group in out.select("id", "dup_of", "dup_kind", "dup_score", "dup_group").iter_rows()
     ]
 
@@ -326,7 +332,7 @@ def read_queries(query: str | None, path: Path | None) -> list[dict[str, str]]:
             row = json.loads(line)
             out.append({"id": str(row["id"]), "query": str(row["query"])})
         except (json.JSONDecodeError, KeyError, TypeError) as e:
-            raise DataError(f"{path}:{number}: expected {{\"id\": …, \"query\": …}}: {e}") from e
+            raise DataError(f'{path}:{number}: expected {{"id": …, "query": …}}: {e}') from e
     return out
 
 

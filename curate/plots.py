@@ -81,12 +81,18 @@ def heat_map(cov: Coverage, taxonomy: Taxonomy, path: Path, lang: str = "zh", fo
                 dark = np.log1p(counts[i, j]) > 0.65 * np.log1p(top)
                 axes.text(j + 0.5, i + 0.5, f"{int(counts[i, j])}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
     living = "无年代" if lang == "zh" else "no period"
-    axes.set_xticks([j + 0.5 for j in range(len(eras))], [taxonomy.label("eras", e, lang) if e != LIVING else living for e in eras], rotation=45, ha="right")
+    axes.set_xticks(
+        [j + 0.5 for j in range(len(eras))], [taxonomy.label("eras", e, lang) if e != LIVING else living for e in eras], rotation=45, ha="right"
+    )
     axes.set_yticks([i + 0.5 for i in range(len(themes))], [taxonomy.label("themes", t, lang) for t in themes])
     axes.invert_yaxis()
     axes.tick_params(length=0)
     title = "覆盖图：主题 × 时代（片段数）" if lang == "zh" else "Coverage: theme × era (clips)"
-    detail = f"有效格子 {cov.effective_cells:.1f} / {cov.allowed_cells}" if lang == "zh" else f"effective cells {cov.effective_cells:.1f} of {cov.allowed_cells}"
+    detail = (
+        f"有效格子 {cov.effective_cells:.1f} / {cov.allowed_cells}"
+        if lang == "zh"
+        else f"effective cells {cov.effective_cells:.1f} of {cov.allowed_cells}"
+    )
     axes.set_title(f"{title}    {detail}", fontsize=13, pad=12)
     for side in axes.spines.values():
         side.set_visible(False)

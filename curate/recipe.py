@@ -98,7 +98,7 @@ class PublishSpec(_Model):
     license: str
     allow_licenses: list[str] = Field(default_factory=list)
     columns: list[str] = Field(default_factory=list)
-    formats: list[Literal["parquet", "jsonl", "csv"]] = Field(default_factory=lambda: ["parquet", "jsonl"])
+    formats: tuple[Literal["parquet", "jsonl", "csv"], ...] = ("parquet", "jsonl")
     media: Literal["none", "link", "copy", "cut"] = "none"
     prose: str | None = None
     require_review: RequireReview | None = None

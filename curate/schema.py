@@ -21,39 +21,39 @@ SEVERITY = pl.Enum(["error", "warning", "review"])
 
 RECORD = pl.Schema(
     {
-        "id": pl.String,
-        "clip_id": pl.String,
+        "id": pl.String(),
+        "clip_id": pl.String(),
         "media": MEDIA,
-        "uri": pl.String,
-        "media_sha256": pl.String,
-        "start_s": pl.Float64,
-        "end_s": pl.Float64,
-        "zh": pl.String,
-        "en": pl.String,
+        "uri": pl.String(),
+        "media_sha256": pl.String(),
+        "start_s": pl.Float64(),
+        "end_s": pl.Float64(),
+        "zh": pl.String(),
+        "en": pl.String(),
         "zh_origin": ORIGIN,
         "en_origin": ORIGIN,
-        "source": pl.String,
-        "source_id": pl.String,
-        "license": pl.String,
-        "attribution": pl.String,
-        "extra": pl.String,
+        "source": pl.String(),
+        "source_id": pl.String(),
+        "license": pl.String(),
+        "attribution": pl.String(),
+        "extra": pl.String(),
     }
 )
 REQUIRED = ("id", "clip_id", "media", "zh_origin", "en_origin", "source", "source_id", "license")
 
-TERMS = pl.List(pl.Struct({"term_id": pl.String, "lang": pl.String, "start": pl.UInt32, "end": pl.UInt32}))
-LABELS = pl.List(pl.Struct({"id": pl.String, "score": pl.Float32, "by": BY}))
+TERMS = pl.List(pl.Struct({"term_id": pl.String(), "lang": pl.String(), "start": pl.UInt32(), "end": pl.UInt32()}))
+LABELS = pl.List(pl.Struct({"id": pl.String(), "score": pl.Float32(), "by": BY}))
 FLAGS = pl.List(
     pl.Struct(
         {
-            "check": pl.String,
+            "check": pl.String(),
             "severity": SEVERITY,
-            "lang": pl.String,
-            "start": pl.UInt32,
-            "end": pl.UInt32,
-            "note": pl.String,
-            "note_en": pl.String,
-            "suggestion": pl.String,
+            "lang": pl.String(),
+            "start": pl.UInt32(),
+            "end": pl.UInt32(),
+            "note": pl.String(),
+            "note_en": pl.String(),
+            "suggestion": pl.String(),
         }
     )
 )

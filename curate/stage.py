@@ -175,7 +175,7 @@ def call(stage: Stage, frame: pl.DataFrame, params: Params, res: Resources, step
     for name in ("drop", "drop_note"):
         if name not in out.columns:
             out = out.with_columns(pl.lit(None, pl.String).alias(name))
-    out = cast(out, pl.Schema({"id": pl.String, **declared, "drop": pl.String, "drop_note": pl.String}), f"step {step!r}")
+    out = cast(out, pl.Schema({"id": pl.String(), **declared, "drop": pl.String(), "drop_note": pl.String()}), f"step {step!r}")
     out = _align(out, frame.get_column("id"), step)
     unknown = set(out.get_column("drop").drop_nulls().unique()) - set(stage.reasons)
     if unknown:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +46,11 @@ class Prototypes:
         labels += [""] * len(taxonomy.everyday)
         return cls(encode_unique(embedder, texts), tuple(labels))
 
+    @classmethod
+    def cached(cls, taxonomy: Taxonomy, embedder: Embedder) -> Prototypes:
+        """Return the prototypes, built once per process for each taxonomy and encoder."""
+        return _built(taxonomy, embedder)
+
     def scores(self, vectors: Vectors, themes: Sequence[str]) -> tuple[Vectors, Vectors]:
         """Compare captions with the prototypes.
 
@@ -58,6 +65,11 @@ class Prototypes:
         names = np.array(self.labels)
         best = np.stack([similar[:, names == t].max(axis=1, initial=-1.0) for t in themes], axis=1)
         return best.astype(np.float32), similar[:, names == ""].max(axis=1, initial=-1.0).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _built(taxonomy: Taxonomy, embedder: Any) -> Prototypes:
+    return Prototypes.build(taxonomy, embedder)
 
 
 @dataclass(frozen=True)

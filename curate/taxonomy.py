@@ -90,9 +90,7 @@ class Taxonomy:
             if not (folder / name).exists():
                 raise LexiconError(f"{folder / name} is missing")
             digest.update((folder / name).read_bytes())
-        eras = tuple(
-            Era(r["id"], r["zh_hans"], r["en"], r["fr"], _int(r["from_year"]), _int(r["to_year"])) for _, r in read_tsv(folder / "eras.tsv")
-        )
+        eras = tuple(Era(r["id"], r["zh_hans"], r["en"], r["fr"], _int(r["from_year"]), _int(r["to_year"])) for _, r in read_tsv(folder / "eras.tsv"))
         regions = tuple(Region(r["id"], r["zh_hans"], r["en"], r["fr"]) for _, r in read_tsv(folder / "regions.tsv"))
         raw = yaml.safe_load((folder / "themes.yaml").read_text(encoding="utf-8"))
         try:
@@ -137,7 +135,5 @@ def _int(value: str) -> int | None:
 
 
 def _theme(raw: dict[str, Any]) -> Theme:
-    subs = tuple(
-        Sub(s["id"], s["zh"], s["en"], s["fr"], tuple((lang, q) for lang, qs in s["queries"].items() for q in qs)) for s in raw["subs"]
-    )
+    subs = tuple(Sub(s["id"], s["zh"], s["en"], s["fr"], tuple((lang, q) for lang, qs in s["queries"].items() for q in qs)) for s in raw["subs"])
     return Theme(raw["id"], raw["zh"], raw["en"], raw["fr"], tuple(raw["definition"].items()), subs)

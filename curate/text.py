@@ -25,9 +25,7 @@ _INVISIBLE_RE = re.compile(f"[{INVISIBLE}]")
 _SPACE_RE = re.compile(r"\s+")
 _HAN_RE = re.compile(f"[{HAN}]")
 # NFKC turns the ellipsis and full-width forms into ASCII; these keep one look for quotes and dashes.
-_PUNCT = str.maketrans(
-    {"“": '"', "”": '"', "‘": "'", "’": "'", "「": '"', "」": '"', "『": '"', "』": '"', "—": "-", "–": "-", "、": ",", "。": "."}
-)
+_PUNCT = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "「": '"', "」": '"', "『": '"', "』": '"', "—": "-", "–": "-", "、": ",", "。": "."})
 
 
 @lru_cache(maxsize=1)
@@ -196,7 +194,7 @@ def to_simplified(text: str) -> str:
         >>> to_simplified("看著後宮")
         '看着后宫'
     """
-    return _tw2s().convert(text) if script_of(text) in ("hant", "mixed") else text
+    return str(_tw2s().convert(text)) if script_of(text) in ("hant", "mixed") else text
 
 
 def to_traditional(text: str) -> str:
@@ -209,7 +207,7 @@ def to_traditional(text: str) -> str:
         >>> to_traditional("端午节")
         '端午節'
     """
-    return _s2t().convert(text)
+    return str(_s2t().convert(text))
 
 
 def han_count(text: str) -> int:

@@ -1,10 +1,10 @@
 """The workspace on disk: thin parquet deltas in folders named by the hash of everything that shaped them.
 
-    ws/steps/<key>/part-00000.parquet …  step.json     immutable once step.json exists (written last = commit mark)
-    ws/indexes/<key>.faiss
-    ws/runs/<run_id>/manifest.json  recipe.yaml
-    ws/decisions/<sha256>.parquet
-    ws/releases/<name>-<version>/
+ws/steps/<key>/part-00000.parquet …  step.json     immutable once step.json exists (written last = commit mark)
+ws/indexes/<key>.faiss
+ws/runs/<run_id>/manifest.json  recipe.yaml
+ws/decisions/<sha256>.parquet
+ws/releases/<name>-<version>/
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ class Workspace:
                 for p in rec.parts:
                     d = pl.read_parquet(self.step_dir(rec.key) / p.file, columns=["id", "drop", "drop_note"])
                     out.append(d.filter(pl.col("drop").is_not_null()).with_columns(step=pl.lit(rec.step_id)))
-        schema = {"id": pl.String, "drop": pl.String, "drop_note": pl.String, "step": pl.String}
+        schema = {"id": pl.String(), "drop": pl.String(), "drop_note": pl.String(), "step": pl.String()}
         return pl.concat(out) if out else pl.DataFrame(schema=schema)
 
     def quarantine(self, key: str) -> pl.DataFrame | None:

@@ -51,7 +51,11 @@ def plan(recipe: Path = RECIPE, workspace: Path = WORKSPACE, as_json: bool = JSO
     if as_json:
         emit([s.__dict__ for s in steps])
     else:
-        table(f"plan of {recipe}", ["step", "stage", "state", "key"], [(s.step_id, s.stage, "cached" if s.cached else "to run", s.key[:12]) for s in steps])
+        table(
+            f"plan of {recipe}",
+            ["step", "stage", "state", "key"],
+            [(s.step_id, s.stage, "cached" if s.cached else "to run", s.key[:12]) for s in steps],
+        )
 
 
 def run(
@@ -79,8 +83,12 @@ def _ledger(manifest: dict[str, Any], ws: Any) -> None:
     rows = []
     for s in manifest["steps"]:
         gone = s["rows_in"] - s["rows_live"]
-        why = ", ".join(f"{k.split('.', 1)[-1]} {v}" for k, v in s["reasons"].items()) or ("quarantined %d" % s["rows_quarantined"] if s["rows_quarantined"] else "")
-        rows.append((s["step_id"], f"{s['rows_in']:,}", f"{s['rows_live']:,}", f"{gone:,}", why, "cached" if s["cached"] else f"{s['seconds']:.1f} s"))
+        why = ", ".join(f"{k.split('.', 1)[-1]} {v}" for k, v in s["reasons"].items()) or (
+            f"quarantined {s['rows_quarantined']}" if s["rows_quarantined"] else ""
+        )
+        rows.append(
+            (s["step_id"], f"{s['rows_in']:,}", f"{s['rows_live']:,}", f"{gone:,}", why, "cached" if s["cached"] else f"{s['seconds']:.1f} s")
+        )
     table("ledger: rows in = live + dropped", ["step", "in", "live", "dropped", "why", "time"], rows, right=(1, 2, 3))
 
 
@@ -162,6 +170,10 @@ def doctor(as_json: bool = JSON) -> None:
     if as_json:
         emit(checks)
     else:
-        table(f"leishu on {os.uname().sysname}", ["check", "state", "detail"], [(c["check"], "ok" if c["ok"] else "missing", c["detail"]) for c in checks])
+        table(
+            f"leishu on {os.uname().sysname}",
+            ["check", "state", "detail"],
+            [(c["check"], "ok" if c["ok"] else "missing", c["detail"]) for c in checks],
+        )
     if not all(c["ok"] for c in checks if c["required"]):
         raise CurateError("something required is missing", hint="see the lines marked missing")

@@ -28,13 +28,22 @@ def _load(path: Path, read: str, quarantine: str | None = None) -> Any:
         first = loaded.bad[0]
         note(f"{len(loaded.bad)} rows could not be read; the first: {first.file}:{first.line}: {first.reason}: {first.note}")
         if quarantine:
-            rows = [{"file": b.file, "line": b.line, "reason": b.reason, "note": b.note, "raw": b.raw.decode("utf-8", "backslashreplace")} for b in loaded.bad]
+            rows = [
+                {"file": b.file, "line": b.line, "reason": b.reason, "note": b.note, "raw": b.raw.decode("utf-8", "backslashreplace")}
+                for b in loaded.bad
+            ]
             write_rows(rows, quarantine)
     return loaded
 
 
 def tag(
-    source: Path = IN, out: str = OUT, read: str = READ, embedder: str = EMBEDDER, model: str = MODEL, quarantine: str = QUARANTINE, as_json: bool = JSON
+    source: Path = IN,
+    out: str = OUT,
+    read: str = READ,
+    embedder: str = EMBEDDER,
+    model: str = MODEL,
+    quarantine: str = QUARANTINE,
+    as_json: bool = JSON,
 ) -> None:
     """Tag captions with eras, themes, regions and terms."""
     from curate import plain
@@ -47,9 +56,9 @@ def tag(
 
 
 def dedup(
-    source: Path = typer.Argument(None, metavar="IN", help="Captions."),
+    source: Path | None = typer.Argument(None, metavar="IN", help="Captions."),
     out: str = OUT,
-    pairs: Path = typer.Option(None, "--pairs", help="Judge the pairs of this file instead: id, a_zh, a_en, b_zh, b_en."),
+    pairs: Path | None = typer.Option(None, "--pairs", help="Judge the pairs of this file instead: id, a_zh, a_en, b_zh, b_en."),
     steps: str = typer.Option("exact,near,semantic", help="Which steps, separated by commas."),
     near: float = typer.Option(None, help="Least character similarity, 0.5 to 1."),
     semantic: float = typer.Option(None, help="Least cosine, 0.5 to 1."),
@@ -75,7 +84,9 @@ def dedup(
         rows = plain.dedup(_load(source, read).frame, res, options)
     write_rows(rows, out)
     gone = sum(r["dup_of"] is not None for r in rows)
-    emit({"rows": len(rows), "duplicates": gone}) if as_json and out != "-" else note(f"{len(rows)} rows, {gone} duplicates")
+    if as_json and out != "-":
+        emit({"rows": len(rows), "duplicates": gone})
+    note(f"{len(rows)} rows, {gone} duplicates")
 
 
 def search(

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import DataError, RecipeError, did_you_mean
-from curate.readers import tables
+from curate.readers import folder, hf, tables, webdataset
 from curate.readers.base import Batch, Reader
 from curate.stage import Params, parse_params
 from curate.workspace import sha256_file
 
 __all__ = ["Batch", "Reader", "choose", "digest", "find_files", "load", "parse_options"]
 
-BUILTIN: tuple[Reader, ...] = (*tables.READERS,)
+BUILTIN: tuple[Reader, ...] = (*tables.READERS, *folder.READERS, *hf.READERS, *webdataset.READERS)
 
 
 def load() -> dict[str, Reader]:
@@ -39,11 +39,20 @@ def choose(asked: str, path: Path) -> str:
         if asked not in known:
             raise RecipeError(f"unknown reader {asked!r}", hint=did_you_mean(asked, known))
         return asked
+    if hf.is_hub_id(str(path)):
+        return "hf"
+    if path.is_dir():
+        return "folder" if not any(path.glob("*.arrow")) and not (path / "dataset_dict.json").exists() and not _looks_published(path) else "hf"
     suffix = path.suffix.lower()
     for reader in known.values():
         if suffix in reader.suffixes:
             return reader.name
     raise RecipeError(f"cannot tell how to read {path.name!r}", hint=f"set read: to one of {', '.join(known)}")
+
+
+def _looks_published(path: Path) -> bool:
+    """A folder with tables or a card and no loose sidecars is a dataset, not a folder of media."""
+    return any(path.rglob("*.parquet")) or any(path.glob("metadata.*")) or any(path.glob("*/metadata.*"))
 
 
 def parse_options(name: str, options: Mapping[str, Any]) -> Params:
@@ -66,6 +75,8 @@ def find_files(pattern: str, base: Path, read: str = "auto") -> list[Path]:
     Raises:
         DataError: nothing is there.
     """
+    if hf.is_hub_id(pattern):
+        return [Path(pattern)]
     path = Path(pattern).expanduser()
     path = path if path.is_absolute() else base / path
     if path.exists():
@@ -79,7 +90,9 @@ def find_files(pattern: str, base: Path, read: str = "auto") -> list[Path]:
 
 
 def digest(path: Path) -> str:
-    """Return the sha256 of a file, or of the names and contents of a folder."""
+    """Return the sha256 of a file, of the names and contents of a folder, or of a hub id."""
+    if hf.is_hub_id(str(path)):
+        return hashlib.sha256(str(path).encode()).hexdigest()
     if path.is_file():
         return sha256_file(path)
     total = hashlib.sha256()

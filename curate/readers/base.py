@@ -17,12 +17,12 @@ MAX_CAPTION_CHARS = 100_000
 
 QUARANTINE = pl.Schema(
     {
-        "source": pl.String,
-        "file": pl.String,
-        "line": pl.Int64,
-        "reason": pl.String,
-        "note": pl.String,
-        "raw": pl.Binary,
+        "source": pl.String(),
+        "file": pl.String(),
+        "line": pl.Int64(),
+        "reason": pl.String(),
+        "note": pl.String(),
+        "raw": pl.Binary(),
     }
 )
 

@@ -97,7 +97,7 @@ def _undecodable(path: Path, number: int, raw: bytes, codec: str) -> Bad:
 
 def _batch(path: Path, rows: list[dict[str, Any]], lines: list[int], bad: list[Bad], notes: list[str]) -> Batch:
     if not rows:
-        return Batch(pl.DataFrame({"_line": []}, schema={"_line": pl.Int64}), str(path), list(bad), list(notes))
+        return Batch(pl.DataFrame({"_line": []}, schema={"_line": pl.Int64()}), str(path), list(bad), list(notes))
     columns = list(dict.fromkeys(k for r in rows for k in r))
     data: dict[str, Any] = {}
     for c in columns:

@@ -68,6 +68,11 @@ def keep_probability(cells: list[str], counts: Counter[str], cap: int) -> float:
     return 1.0 - math.prod(1.0 - min(1.0, cap / counts[c]) for c in cells)
 
 
+def _axis(cell: str, on: str) -> str:
+    theme, era = cell.split("|")
+    return {"cells": cell, "themes": theme, "eras": era}[on]
+
+
 def balance(df: pl.DataFrame, params: BalanceParams, res: Resources) -> pl.DataFrame:
     """Thin out common cells.
 
@@ -83,8 +88,7 @@ def balance(df: pl.DataFrame, params: BalanceParams, res: Resources) -> pl.DataF
         over_represented: all cells of the row have more than their share.
     """
     rows = list(df.select("id", "clip_id", "cells").iter_rows())
-    pick = {"cells": lambda c: c, "themes": lambda c: c.split("|")[0], "eras": lambda c: c.split("|")[1]}[params.on]
-    named = [sorted({pick(c) for c in cells}) for _, _, cells in rows]
+    named = [sorted({_axis(c, params.on) for c in cells}) for _, _, cells in rows]
     seen = {(clip, c) for (_, clip, _), cells in zip(rows, named, strict=True) for c in cells}
     counts = Counter(c for _, c in seen)
     cap = auto_cap(counts, params.tail) if params.cap == "auto" else params.cap
@@ -95,7 +99,7 @@ def balance(df: pl.DataFrame, params: BalanceParams, res: Resources) -> pl.DataF
         gone = stable_key(res.seed, "balance", clip) >= prob
         note = f"{cell}: {counts[cell]} clips, cap {cap}, kept with {prob:.3f}" if cells else f"everyday, kept with {prob:.3f}"
         out.append((ident, prob, cell, "over_represented" if gone else None, note if gone else None))
-    schema = {"id": pl.String, "keep_prob": pl.Float32, "cell": pl.String, "drop": pl.String, "drop_note": pl.String}
+    schema = {"id": pl.String(), "keep_prob": pl.Float32(), "cell": pl.String(), "drop": pl.String(), "drop_note": pl.String()}
     return pl.DataFrame(out, schema=schema, orient="row")
 
 
@@ -105,7 +109,7 @@ STAGE = Stage(
     scope="table",
     params=BalanceParams,
     needs=("clip_id", "cells"),
-    adds=pl.Schema({"keep_prob": pl.Float32, "cell": pl.String}),
+    adds=pl.Schema({"keep_prob": pl.Float32(), "cell": pl.String()}),
     reasons=("over_represented",),
     uses=frozenset({"seed"}),
     fn=balance,

@@ -43,9 +43,7 @@ def language(df: pl.DataFrame, params: LanguageParams, res: Resources) -> pl.Dat
     known = ["zh", "en", "fr", "mixed"]
     wrong = ~pl.col("zh_lang").is_in(known) & ~pl.col("en_lang").is_in(known)
     mixed = (pl.col("zh_lang") == "mixed") | (pl.col("en_lang") == "mixed")
-    verdict = (
-        pl.when(wrong & params.drop_wrong).then(pl.lit("wrong_language")).when(mixed & params.drop_mixed).then(pl.lit("mixed_language"))
-    )
+    verdict = pl.when(wrong & params.drop_wrong).then(pl.lit("wrong_language")).when(mixed & params.drop_mixed).then(pl.lit("mixed_language"))
     note = pl.when(verdict.is_not_null()).then(pl.format("zh column: {}, en column: {}", "zh_lang", "en_lang"))
     return out.with_columns(swapped=swapped, drop=verdict, drop_note=note)
 
@@ -56,7 +54,7 @@ STAGE = Stage(
     scope="rows",
     params=LanguageParams,
     needs=("zh_norm", "en_norm"),
-    adds=pl.Schema({"zh_lang": LANG, "en_lang": LANG, "swapped": pl.Boolean}),
+    adds=pl.Schema({"zh_lang": LANG, "en_lang": LANG, "swapped": pl.Boolean()}),
     reasons=("wrong_language", "mixed_language"),
     libs=("langdetect",),
     fn=language,

@@ -33,7 +33,7 @@ def normalize(df: pl.DataFrame, params: NormalizeParams, res: Resources) -> pl.D
     simple = [text.to_simplified(t) if s in ("hant", "mixed") else t for t, s in zip(zh, scripts, strict=True)]
     out = pl.DataFrame(
         {"id": df.get_column("id"), "zh_norm": simple, "en_norm": en, "zh_script": scripts},
-        schema={"id": pl.String, "zh_norm": pl.String, "en_norm": pl.String, "zh_script": SCRIPT},
+        schema={"id": pl.String(), "zh_norm": pl.String(), "en_norm": pl.String(), "zh_script": SCRIPT},
     )
     empty = (pl.col("zh_norm") == "") & (pl.col("en_norm") == "")
     return out.with_columns(drop=pl.when(empty).then(pl.lit("empty")))
@@ -49,7 +49,7 @@ STAGE = Stage(
     scope="rows",
     params=NormalizeParams,
     needs=("zh", "en"),
-    adds=pl.Schema({"zh_norm": pl.String, "en_norm": pl.String, "zh_script": SCRIPT}),
+    adds=pl.Schema({"zh_norm": pl.String(), "en_norm": pl.String(), "zh_script": SCRIPT}),
     reasons=("empty",),
     libs=("opencc",),
     fn=normalize,

@@ -121,8 +121,8 @@ def quality(df: pl.DataFrame, params: QualityParams, res: Resources) -> pl.DataF
         note = f"{chars} Han characters, {words} words" if reason else None
         out.append((ident, chars, words, zh_score, en_score, reason, note))
     schema = {
-        "id": pl.String, "zh_chars": pl.UInt32, "en_words": pl.UInt32, "zh_score": pl.Float32, "en_score": pl.Float32,
-        "drop": pl.String, "drop_note": pl.String,
+        "id": pl.String(), "zh_chars": pl.UInt32(), "en_words": pl.UInt32(), "zh_score": pl.Float32(), "en_score": pl.Float32(),
+        "drop": pl.String(), "drop_note": pl.String(),
     }  # fmt: skip
     return pl.DataFrame(out, schema=schema, orient="row")
 
@@ -133,7 +133,7 @@ STAGE = Stage(
     scope="rows",
     params=QualityParams,
     needs=("zh_norm", "en_norm"),
-    adds=pl.Schema({"zh_chars": pl.UInt32, "en_words": pl.UInt32, "zh_score": pl.Float32, "en_score": pl.Float32}),
+    adds=pl.Schema({"zh_chars": pl.UInt32(), "en_words": pl.UInt32(), "zh_score": pl.Float32(), "en_score": pl.Float32()}),
     reasons=("too_short", "too_long", "boilerplate"),
     fn=quality,
     help="length, motion, camera, light, repetition, boilerplate",

@@ -23,7 +23,7 @@ class SignParams(Params):
 
 def _schema(params: SignParams, res: Resources) -> pl.Schema:
     sig = pl.Array(pl.UInt32, params.hashes)
-    return pl.Schema({"zh_key": pl.String, "en_key": pl.String, "zh_sig": sig, "en_sig": sig, "decisive": pl.List(pl.String)})
+    return pl.Schema({"zh_key": pl.String(), "en_key": pl.String(), "zh_sig": sig, "en_sig": sig, "decisive": pl.List(pl.String)})
 
 
 def sign(df: pl.DataFrame, params: SignParams, res: Resources) -> pl.DataFrame:
@@ -57,7 +57,7 @@ STAGE = Stage(
     scope="rows",
     params=SignParams,
     needs=("zh_norm", "en_norm", "terms"),
-    adds=_schema,  # type: ignore[arg-type]
+    adds=_schema,
     uses=frozenset({"lexicon"}),
     libs=("opencc",),
     fn=sign,

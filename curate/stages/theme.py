@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import polars as pl
 from pydantic import Field
 
-from curate.embed import Embedder, unit
+from curate.embed import unit
 from curate.schema import LABELS
 from curate.stage import Params, Resources, Stage
 from curate.tagging import Prototypes, by_terms
-from curate.taxonomy import Taxonomy
 
 
 class ThemeParams(Params):
@@ -29,11 +26,6 @@ class ThemeParams(Params):
     vector: float = Field(0.5, ge=0, le=1)
     max_themes: int = Field(3, ge=1, le=18)
     require_theme: bool = False
-
-
-@lru_cache(maxsize=2)
-def _prototypes(taxonomy: Taxonomy, embedder: Embedder) -> Prototypes:
-    return Prototypes.build(taxonomy, embedder)
 
 
 def _labels(items: dict[str, tuple[float, str]], most: int) -> list[dict[str, object]]:
@@ -56,7 +48,7 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
         no_theme: no theme was found (only if required).
     """
     lexicon, taxonomy = res.need_lexicon(), res.need_taxonomy()
-    prototypes = _prototypes(taxonomy, res.need_embedder())
+    prototypes = Prototypes.cached(taxonomy, res.need_embedder())
     zh = df.get_column("zh_vector").to_numpy().astype(np.float32)
     en = df.get_column("en_vector").to_numpy().astype(np.float32)
     near, everyday = prototypes.scores(unit(zh + en), taxonomy.theme_ids)

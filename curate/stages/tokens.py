@@ -39,7 +39,7 @@ def tokens(df: pl.DataFrame, params: TokensParams, res: Resources) -> pl.DataFra
     tokenizer = _tokenizer(tuple(res.need_lexicon().words()), params.backend)
     zh = [tokenizer.zh(t) for t in df.get_column("zh_norm").to_list()]
     en = [tokenizer.en(t) for t in df.get_column("en_norm").to_list()]
-    schema = {"id": pl.String, "zh_tokens": pl.List(pl.String), "en_tokens": pl.List(pl.String)}
+    schema = {"id": pl.String(), "zh_tokens": pl.List(pl.String), "en_tokens": pl.List(pl.String)}
     return pl.DataFrame({"id": df.get_column("id"), "zh_tokens": zh, "en_tokens": en}, schema=schema)
 
 

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from curate.text import fold, match_key, normalize, normalize_with_map, script_of, to_simplified, to_traditional
 
-CHINESE = st.text(alphabet=st.one_of(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), st.sampled_from("，。！ Ａｂc　\u200b１2三")), max_size=60)
+CHINESE = st.text(
+    alphabet=st.one_of(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), st.sampled_from("，。！ Ａｂc　\u200b１2三")), max_size=60
+)
 
 
 @pytest.mark.parametrize(
