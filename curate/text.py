@@ -56,7 +56,7 @@ def script_characters() -> tuple[str, str]:
         elif to_t != char and to_s == char:
             hans.append(char)
     # These are everyday characters in both scripts, whatever the tables say of them alone.
-    shared = set("乾著於里后只台干面发系余云松谷丑斗克板表范折准占")
+    shared = set("吒昇幹頫撝騧脩墠顗氾谿乾著於里后只台干面发系余云松谷丑斗克板表范折准占")
     return "".join(c for c in hans if c not in shared), "".join(c for c in hant if c not in shared)
 
 

@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "plain": ("tag", "dedup", "search", "coverage", "balance"),
 }
 # group name: module with ``app``
-GROUPS: dict[str, str] = {}
+GROUPS: dict[str, str] = {"lexicon": "lexicon"}
 
 
 def _version(value: bool) -> None:

@@ -1,0 +1,187 @@
+"""The knowledge of the checks, read from the TSV files under ``lexicons/`` that a historian can correct."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from curate.data import data_path
+from curate.errors import LexiconError
+from curate.lexicon import cells, read_tsv
+from curate.matcher import Form, Hit, Matcher
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A dated thing: it did not exist before (or after) a year."""
+
+    id: str
+    year: int
+    margin: int
+    severity: str
+    note_zh: str
+    note_en: str
+    suggestion_zh: str
+    suggestion_en: str
+    excepted: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Confusable:
+    """A foreign or other thing that is taken for a Chinese one."""
+
+    id: str
+    culture: str
+    needs: tuple[str, ...]
+    not_if: tuple[str, ...]
+    native_id: str
+    native_zh: str
+    native_en: str
+    severity: str
+    note_zh: str
+    note_en: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Exception_:
+    """A context in which an odd combination is right: a museum, a film set, a tourist, a comparison."""
+
+    id: str
+    kind: str
+    effect: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A row found in a text."""
+
+    row: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one file with a matcher over their forms."""
+
+    rows: tuple[object, ...]
+    matcher: Matcher
+
+    def find(self, text: str, lang: str) -> list[Found]:
+        """Return the rows whose forms occur in a text."""
+        hits: list[Hit] = self.matcher.find(text, "zh" if lang == "zh" else "latin") if text else []
+        return [Found(e, h.start, h.end) for h in hits for e in h.entries]
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """All tables of the checks."""
+
+    not_before: Table
+    not_after: Table
+    confusables: Table
+    exceptions: Table
+    era_years: Mapping[str, tuple[int, int]]
+
+
+def _int(value: str, path: Path, number: int, default: int | None = None) -> int:
+    if not value and default is not None:
+        return default
+    try:
+        return int(value)
+    except ValueError as e:
+        raise LexiconError(f"{path}:{number}: {value!r} is no year") from e
+
+
+def _forms(row: Mapping[str, str], entry: int) -> list[Form]:
+    return [Form(f, "zh", entry) for f in cells(row["zh"])] + [Form(f, "latin", entry) for f in _plurals(cells(row["en"]))]
+
+
+def _plurals(forms: tuple[str, ...]) -> list[str]:
+    out = []
+    for f in forms:
+        out.append(f)
+        if f[-1:].isalpha() and f.isascii() and not f.endswith("s") and f[0].islower():
+            out.append(f + "s")
+    return out
+
+
+def _facts(path: Path) -> Table:
+    rows: list[object] = []
+    forms: list[Form] = []
+    for number, r in read_tsv(path):
+        forms += _forms(r, len(rows))
+        rows.append(
+            Fact(
+                r["id"],
+                _int(r["year"], path, number),
+                _int(r["margin_years"], path, number, 0),
+                r["severity"],
+                r["note_zh"],
+                r["note_en"],
+                r["suggestion_zh"],
+                r["suggestion_en"],
+                cells(r["except"]),
+                r["source"],
+            )
+        )
+    return Table(tuple(rows), Matcher(forms))
+
+
+def _confusables(path: Path) -> Table:
+    rows: list[object] = []
+    forms: list[Form] = []
+    for _, r in read_tsv(path):
+        forms += _forms(r, len(rows))
+        rows.append(
+            Confusable(
+                r["id"],
+                r["culture"],
+                cells(r["needs"]),
+                cells(r["not_if"]),
+                r["native_id"],
+                r["native_zh"],
+                r["native_en"],
+                r["severity"],
+                r["note_zh"],
+                r["note_en"],
+                r["source"],
+            )
+        )
+    return Table(tuple(rows), Matcher(forms))
+
+
+def _exceptions(path: Path) -> Table:
+    rows: list[object] = []
+    forms: list[Form] = []
+    for _, r in read_tsv(path):
+        forms += _forms(r, len(rows))
+        rows.append(Exception_(r["id"], r["kind"], r["effect"]))
+    return Table(tuple(rows), Matcher(forms))
+
+
+@lru_cache(maxsize=2)
+def load(folder: Path | None = None) -> Knowledge:
+    """Read the tables.
+
+    Args:
+        folder: a folder laid out like ``lexicons/``; the shipped one if ``None``.
+
+    Raises:
+        LexiconError: a file is not in order.
+    """
+    folder = folder or data_path("lexicons")
+    years = {}
+    for number, r in read_tsv(folder / "eras.tsv"):
+        years[r["id"]] = (_int(r["from_year"], folder / "eras.tsv", number, -8000), _int(r["to_year"], folder / "eras.tsv", number, 2100))
+    return Knowledge(
+        _facts(folder / "not_before.tsv"),
+        _facts(folder / "not_after.tsv"),
+        _confusables(folder / "confusables.tsv"),
+        _exceptions(folder / "exceptions.tsv"),
+        years,
+    )

@@ -1,0 +1,136 @@
+"""A caption pair as the checks read it: terms with their entries, the period it claims, and the contexts that excuse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from curate.checks.knowledge import Exception_, Knowledge
+from curate.lexicon import Entry, Lexicon
+
+# Sub-themes whose terms are people or events: who or what acts in a caption dates its scene.
+_ACTORS = frozenset(
+    "origins-sages unification-qin han-figures wei-jin-nanbei sui-tang-history song-liao-jin mongol-yuan ming-history qing-history republic-history "
+    "prc-history generals-strategy tang-poetry song-ci".split()
+)
+_LIFE = (15, 110)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A term in a caption."""
+
+    entry: Entry
+    lang: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A period that the caption says its scene is in, and by which words."""
+
+    first: int
+    last: int
+    place: Place
+    kind: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One caption pair made ready for the checks."""
+
+    zh: str
+    en: str
+    places: tuple[Place, ...]
+    claims: tuple[Claim, ...]
+    excuses: frozenset[str]
+
+    def text(self, lang: str) -> str:
+        """Return the normalized text of a language."""
+        return self.zh if lang == "zh" else self.en
+
+
+_YEAR_ZH = re.compile(r"(?:公元|西元)?(前?)(\d{3,4})年")
+_YEAR_EN = re.compile(r"\b(?:in|of|circa|around|year|from)\s+(?:the year\s+)?(\d{3,4})(?:\s*(BCE|BC|CE|AD))?\b")
+_CENTURY_ZH = re.compile(r"(公元前)?(\d{1,2})世纪")
+_CENTURY_EN = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)[- ]century(?:\s+(BCE|BC))?")
+
+
+def years(text: str, lang: str) -> list[tuple[int, int, int, int]]:
+    """Return the explicit years and centuries of a text.
+
+    Args:
+        text: normalized text.
+        lang: ``zh`` or ``en``.
+
+    Returns:
+        ``(first year, last year, start, end)``.
+
+    Example:
+        >>> years("郑和于1405年启航", "zh")[0][:2], years("a 15th-century map", "en")[0][:2]
+        ((1405, 1405), (1401, 1500))
+    """
+    out = []
+    if lang == "zh":
+        for m in _YEAR_ZH.finditer(text):
+            year = -int(m[2]) if m[1] else int(m[2])
+            out.append((year, year, m.start(), m.end()))
+        for m in _CENTURY_ZH.finditer(text):
+            n = int(m[2])
+            out.append((-100 * n, -100 * n + 99, m.start(), m.end()) if m[1] else (100 * n - 99, 100 * n, m.start(), m.end()))
+    else:
+        for m in _YEAR_EN.finditer(text):
+            year = -int(m[1]) if m[2] in ("BC", "BCE") else int(m[1])
+            out.append((year, year, m.start(), m.end()))
+        for m in _CENTURY_EN.finditer(text):
+            n = int(m[1])
+            out.append((-100 * n, -100 * n + 99, m.start(), m.end()) if m[2] else (100 * n - 99, 100 * n, m.start(), m.end()))
+    return out
+
+
+def _is_person(entry: Entry) -> bool:
+    if entry.kind != "term" or entry.from_year is None or entry.to_year is None:
+        return False
+    return entry.sub in _ACTORS and _LIFE[0] <= entry.to_year - entry.from_year <= _LIFE[1]
+
+
+def _claims(places: Sequence[Place], zh: str, en: str, era_years: Mapping[str, tuple[int, int]]) -> list[Claim]:
+    out: list[Claim] = []
+    for p in places:
+        if p.entry.kind in ("era", "trap") and p.entry.eras:
+            spans = [era_years[e] for e in p.entry.eras if e in era_years]
+            if spans:
+                out.append(Claim(min(s[0] for s in spans), max(s[1] for s in spans), p, "era"))
+        elif _is_person(p.entry) and p.entry.from_year is not None and p.entry.to_year is not None:
+            out.append(Claim(p.entry.from_year, p.entry.to_year, p, "person"))
+    for lang, text in (("zh", zh), ("en", en)):
+        for first, last, start, end in years(text, lang):
+            if -5000 < first < 1950:
+                out.append(Claim(first, last, Place(Entry(id=f"year:{first}"), lang, start, end), "year"))
+    return out
+
+
+def read(zh: str, en: str, terms: Sequence[Mapping[str, object]], lexicon: Lexicon, knowledge: Knowledge) -> Reading:
+    """Read a caption pair.
+
+    Args:
+        zh: normalized Chinese caption, or empty.
+        en: normalized English caption, or empty.
+        terms: what the ``match`` stage found.
+        lexicon: the lexicon.
+        knowledge: tables of the checks.
+    """
+    places = []
+    for t in terms:
+        entry = lexicon.by_id.get(str(t["term_id"]))
+        if entry is not None:
+            places.append(Place(entry, str(t["lang"]), int(str(t["start"])), int(str(t["end"]))))
+    excuses: set[str] = set()
+    for lang, text in (("zh", zh), ("en", en)):
+        for found in knowledge.exceptions.find(text, lang):
+            row = knowledge.exceptions.rows[found.row]
+            assert isinstance(row, Exception_)
+            excuses.add(row.kind)
+    return Reading(zh, en, tuple(places), tuple(_claims(places, zh, en, knowledge.era_years)), frozenset(excuses))
