@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "plain": ("tag", "dedup", "search", "coverage", "balance"),
 }
 # group name: module with ``app``
-GROUPS: dict[str, str] = {"lexicon": "lexicon"}
+GROUPS: dict[str, str] = {"lexicon": "lexicon", "clips": "clips"}
 
 
 def _version(value: bool) -> None:
