@@ -161,7 +161,7 @@ def compute(
         manifest: the run's manifest.
         table: the released rows; label columns are lists of ids.
         taxonomy: the axes.
-        review: what :func:`curate.agreement.summary` says of people's decisions.
+        review: what :func:`curate.reviewfacts.summary` says of people's decisions.
         lexicon: version and size of the lexicon.
     """
     chain = ws.chain(key)

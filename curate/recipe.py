@@ -101,6 +101,7 @@ class PublishSpec(_Model):
     formats: tuple[Literal["parquet", "jsonl", "csv"], ...] = ("parquet", "jsonl")
     media: Literal["none", "link", "copy", "cut"] = "none"
     prose: str | None = None
+    date: str | None = Field(None, pattern=r"\d{4}-\d{2}-\d{2}")
     require_review: RequireReview | None = None
 
     @field_validator("version")

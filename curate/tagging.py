@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from curate import eras
 from curate.embed import Embedder, Vectors, encode_unique
 from curate.lexicon import Lexicon
 from curate.taxonomy import Taxonomy
@@ -89,7 +90,6 @@ def by_terms(lexicon: Lexicon, terms: Sequence[Mapping[str, object]]) -> Tags:
         terms: what the ``match`` stage found.
     """
     themes: dict[str, float] = {}
-    eras: dict[str, float] = {}
     regions: dict[str, float] = {}
     for t in terms:
         entry = lexicon.by_id.get(str(t["term_id"]))
@@ -98,8 +98,7 @@ def by_terms(lexicon: Lexicon, terms: Sequence[Mapping[str, object]]) -> Tags:
         for rank, theme in enumerate(entry.themes):
             new = FIRST_THEME if rank == 0 else SECOND_THEME
             themes[theme] = 1 - (1 - themes.get(theme, 0.0)) * (1 - new)
-        for era in entry.eras:
-            eras[era] = max(eras.get(era, 0.0), 0.95 if entry.kind == "era" else 0.85)
         for region in entry.regions:
             regions[region] = max(regions.get(region, 0.0), 0.9 if entry.kind == "region" else 0.6)
-    return Tags(*({k: (round(v, 4), "term") for k, v in d.items()} for d in (themes, eras, regions)))
+    scored = [{k: (round(v, 4), "term") for k, v in d.items()} for d in (themes, regions)]
+    return Tags(scored[0], eras.label(lexicon, terms), scored[1])

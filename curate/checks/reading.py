@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from curate.checks.knowledge import Exception_, Knowledge
 from curate.lexicon import Entry, Lexicon
+from curate.years import years
 
 # Sub-themes whose terms are people or events: who or what acts in a caption dates its scene.
 _ACTORS = frozenset(
@@ -15,6 +15,8 @@ _ACTORS = frozenset(
     "prc-history generals-strategy tang-poetry song-ci".split()
 )
 _LIFE = (15, 110)
+# Contexts that say nothing about when the scene is set.
+_NO_EXCUSE = frozenset({"camera", "place", "shared-culture", "style", "exchange"})
 
 
 @dataclass(frozen=True)
@@ -45,49 +47,17 @@ class Reading:
     en: str
     places: tuple[Place, ...]
     claims: tuple[Claim, ...]
-    excuses: frozenset[str]
+    excuses: Mapping[str, str]
+
+    def excused(self, allowed: Sequence[str] | None = None) -> bool:
+        """Say whether a context excuses what is odd: one of the named exceptions, or any that changes the scene's time."""
+        if allowed is not None:
+            return any(e in allowed for e in self.excuses)
+        return any(kind not in _NO_EXCUSE for kind in self.excuses.values())
 
     def text(self, lang: str) -> str:
         """Return the normalized text of a language."""
         return self.zh if lang == "zh" else self.en
-
-
-_YEAR_ZH = re.compile(r"(?:公元|西元)?(前?)(\d{3,4})年")
-_YEAR_EN = re.compile(r"\b(?:in|of|circa|around|year|from)\s+(?:the year\s+)?(\d{3,4})(?:\s*(BCE|BC|CE|AD))?\b")
-_CENTURY_ZH = re.compile(r"(公元前)?(\d{1,2})世纪")
-_CENTURY_EN = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)[- ]century(?:\s+(BCE|BC))?")
-
-
-def years(text: str, lang: str) -> list[tuple[int, int, int, int]]:
-    """Return the explicit years and centuries of a text.
-
-    Args:
-        text: normalized text.
-        lang: ``zh`` or ``en``.
-
-    Returns:
-        ``(first year, last year, start, end)``.
-
-    Example:
-        >>> years("郑和于1405年启航", "zh")[0][:2], years("a 15th-century map", "en")[0][:2]
-        ((1405, 1405), (1401, 1500))
-    """
-    out = []
-    if lang == "zh":
-        for m in _YEAR_ZH.finditer(text):
-            year = -int(m[2]) if m[1] else int(m[2])
-            out.append((year, year, m.start(), m.end()))
-        for m in _CENTURY_ZH.finditer(text):
-            n = int(m[2])
-            out.append((-100 * n, -100 * n + 99, m.start(), m.end()) if m[1] else (100 * n - 99, 100 * n, m.start(), m.end()))
-    else:
-        for m in _YEAR_EN.finditer(text):
-            year = -int(m[1]) if m[2] in ("BC", "BCE") else int(m[1])
-            out.append((year, year, m.start(), m.end()))
-        for m in _CENTURY_EN.finditer(text):
-            n = int(m[1])
-            out.append((-100 * n, -100 * n + 99, m.start(), m.end()) if m[2] else (100 * n - 99, 100 * n, m.start(), m.end()))
-    return out
 
 
 def _is_person(entry: Entry) -> bool:
@@ -127,10 +97,10 @@ def read(zh: str, en: str, terms: Sequence[Mapping[str, object]], lexicon: Lexic
         entry = lexicon.by_id.get(str(t["term_id"]))
         if entry is not None:
             places.append(Place(entry, str(t["lang"]), int(str(t["start"])), int(str(t["end"]))))
-    excuses: set[str] = set()
+    excuses: dict[str, str] = {}
     for lang, text in (("zh", zh), ("en", en)):
         for found in knowledge.exceptions.find(text, lang):
             row = knowledge.exceptions.rows[found.row]
             assert isinstance(row, Exception_)
-            excuses.add(row.kind)
-    return Reading(zh, en, tuple(places), tuple(_claims(places, zh, en, knowledge.era_years)), frozenset(excuses))
+            excuses[row.id] = row.kind
+    return Reading(zh, en, tuple(places), tuple(_claims(places, zh, en, knowledge.era_years)), excuses)

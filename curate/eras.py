@@ -1,0 +1,83 @@
+"""Eras of a caption: named ones first; people, events, works and relics only where no period is named.
+
+A period that the caption names decides: a painter's life may span two dynasties, but "the Ming court" is Ming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from curate.lexicon import Entry, Lexicon
+from curate.taxonomy import Taxonomy
+from curate.years import years
+
+NAMED, CARRIED = 0.95, 0.8
+# A thing that belongs to more eras than this dates nothing.
+MOST_ERAS = 2
+# A year after this is today, not history.
+LAST_YEAR = 2012
+
+
+def _explicit(entries: Sequence[tuple[Entry, str]]) -> dict[str, float]:
+    named = [(e, lang) for e, lang in entries if e.kind in ("era", "trap") and e.eras]
+    zh = {era for e, lang in named if lang == "zh" for era in e.eras}
+    out: dict[str, float] = {}
+    for e, lang in named:
+        eras = e.eras
+        # "Jin dynasty" is two dynasties in English; the Chinese caption knows which.
+        if lang == "en" and zh and set(eras) <= {"jin", "jin-jurchen"} and zh & {"jin", "jin-jurchen"}:
+            eras = tuple(sorted(zh & {"jin", "jin-jurchen"}))
+        for era in eras:
+            out[era] = NAMED
+    return out
+
+
+def by_year(taxonomy: Taxonomy, zh: str, en: str) -> set[str]:
+    """Return the eras of explicit years, where one era alone covers the year.
+
+    Args:
+        taxonomy: eras with their years.
+        zh: normalized Chinese caption, or empty.
+        en: normalized English caption, or empty.
+    """
+    out: set[str] = set()
+    for lang, text in (("zh", zh), ("en", en)):
+        for first, last, _, _ in years(text, lang) if text else ():
+            cover = [e.id for e in taxonomy.eras if (e.from_year or -9999) <= first and last <= (e.to_year or LAST_YEAR)]
+            if len(cover) == 1:
+                out.add(cover[0])
+    return out
+
+
+def label(
+    lexicon: Lexicon, taxonomy: Taxonomy, terms: Sequence[Mapping[str, object]], zh: str, en: str
+) -> dict[str, tuple[float, str]]:
+    """Return the eras that the found terms name or carry.
+
+    Args:
+        lexicon: the lexicon.
+        taxonomy: eras with their years.
+        terms: what the ``match`` stage found.
+        zh: normalized Chinese caption, or empty.
+        en: normalized English caption, or empty.
+
+    Returns:
+        Era id to ``(score 0..1, "term")``.
+    """
+    entries = [(lexicon.by_id[str(t["term_id"])], str(t["lang"])) for t in terms if str(t["term_id"]) in lexicon.by_id]
+    named = _explicit(entries) or dict.fromkeys(by_year(taxonomy, zh, en), NAMED)
+    if named:
+        return {era: (score, "term") for era, score in sorted(named.items())}
+    votes: dict[str, set[str]] = {}
+    for entry, _ in entries:
+        if entry.kind == "term" and 0 < len(entry.eras) <= MOST_ERAS:
+            for era in entry.eras:
+                votes.setdefault(era, set()).add(entry.id)
+    singles = {entry.eras[0] for entry, _ in entries if entry.kind == "term" and len(entry.eras) == 1}
+    # A two-era term beside a term of one of them is of that one.
+    kept = {era: ids for era, ids in votes.items() if not singles or era in singles or not _explained(ids, singles, lexicon)}
+    return {era: (CARRIED, "term") for era in sorted(kept)}
+
+
+def _explained(ids: set[str], singles: set[str], lexicon: Lexicon) -> bool:
+    return all(set(lexicon.by_id[i].eras) & singles for i in ids)
