@@ -129,7 +129,14 @@ def _counts(value: Mapping[str, Any]) -> str:
 
 
 def render(
-    facts: Mapping[str, Any], prose: Prose | None, coverage: Coverage, taxonomy: Taxonomy, columns: Sequence[str], lang: str, license: str, figures: bool
+    facts: Mapping[str, Any],
+    prose: Prose | None,
+    coverage: Coverage,
+    taxonomy: Taxonomy,
+    columns: Sequence[str],
+    lang: str,
+    license: str,
+    figures: bool,
 ) -> str:
     """Return the body of the card in one language.
 
@@ -201,7 +208,9 @@ def draw(coverage: Coverage, before: Coverage | None, taxonomy: Taxonomy, folder
             out += plots.heat_map(coverage, taxonomy, folder / f"coverage_{lang}", lang, ("png",))
             names = {t: taxonomy.label("themes", t, lang) for t in taxonomy.theme_ids}
             for cov, name in ((coverage, "themes"), *(((before, "themes_before_balance"),) if before else ())):
-                titles = {"themes": ("主题（片段数）", "Themes (clips)"), "themes_before_balance": ("均衡之前的主题", "Themes before balancing")}[name]
+                titles = {"themes": ("主题（片段数）", "Themes (clips)"), "themes_before_balance": ("均衡之前的主题", "Themes before balancing")}[
+                    name
+                ]
                 counts = {t: cov.themes.get(t, 0) for t in taxonomy.theme_ids}
                 out += plots.bars(counts, names, titles[0 if lang == "zh" else 1], folder / f"{name}_{lang}", ("png",))
     except MissingExtra as e:
@@ -234,5 +243,3 @@ def check_front_matter(text: str) -> list[str]:
             out.append("configs: config_name is required")
         out += [f"split name {f['split']!r} must not hold a dash" for f in config.get("data_files", []) if "-" in f["split"]]
     return out
-
-

@@ -19,7 +19,14 @@ from curate.releasedata import Written
 from curate.workspace import sha256_file
 
 CONFORMS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
-_TYPES = {pl.Float64: "sc:Float", pl.Float32: "sc:Float", pl.Int64: "sc:Integer", pl.UInt32: "sc:Integer", pl.Int32: "sc:Integer", pl.Boolean: "sc:Boolean"}
+_TYPES = {
+    pl.Float64: "sc:Float",
+    pl.Float32: "sc:Float",
+    pl.Int64: "sc:Integer",
+    pl.UInt32: "sc:Integer",
+    pl.Int32: "sc:Integer",
+    pl.Boolean: "sc:Boolean",
+}
 
 
 def context() -> dict[str, Any]:
@@ -160,7 +167,9 @@ def check(folder: Path) -> list[str]:
         doc = json.loads((folder / "croissant.json").read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as e:
         raise DataError(f"{folder / 'croissant.json'}: {e}") from e
-    out = [f"{key!r} is missing" for key in ("description", "license", "creator", "datePublished", "version", "inLanguage", "citeAs") if not doc.get(key)]
+    out = [
+        f"{key!r} is missing" for key in ("description", "license", "creator", "datePublished", "version", "inLanguage", "citeAs") if not doc.get(key)
+    ]
     if doc.get("creator") == [{"@type": "sc:Organization", "name": "unknown"}]:
         out.append("'creator' is unknown")
     if doc.get("conformsTo") != CONFORMS:
@@ -194,7 +203,7 @@ def _column_faults(folder: Path, records: Mapping[str, Any], files: Mapping[str,
         if not path.is_file():
             continue
         if path.suffix == ".parquet":
-            have = pl.read_parquet_schema(path).names()
+            have = list(pl.read_parquet_schema(path))
         elif path.suffix == ".jsonl":
             have = list(json.loads(path.open(encoding="utf-8").readline()))
         else:

@@ -83,9 +83,9 @@ def _ledger(chain: Sequence[StepRecord]) -> list[dict[str, Any]]:
 
 
 def _duplicates(ws: Workspace, chain: Sequence[StepRecord]) -> dict[str, Any]:
-    for i, rec in enumerate(chain):
+    for rec in chain:
         if "dup_group" in rec.schema:
-            parts = [pl.read_parquet(ws.step_dir(rec.key) / p.file, columns=["dup_group"]) for p in chain[i].parts]
+            parts = [pl.read_parquet(ws.step_dir(rec.key) / p.file, columns=["dup_group"]) for p in rec.parts]
             groups = pl.concat(parts).drop_nulls().group_by("dup_group").len().filter(pl.col("len") > 1)
             sizes = groups.get_column("len")
             largest = sizes.max()

@@ -111,7 +111,12 @@ def remarks(release: str, counts: Mapping[str, int]) -> list[tuple[str, str]]:
     bound = [k.id for k in known if not k.commercial]
     if bound and (whole is None or whole.commercial):
         names = ", ".join(bound)
-        out.append((f"部分记录的许可（{names}）不允许商业使用，以各行的 license 列为准。", f"Some rows ({names}) may not be used commercially; the license column of each row counts."))
+        out.append(
+            (
+                f"部分记录的许可（{names}）不允许商业使用，以各行的 license 列为准。",
+                f"Some rows ({names}) may not be used commercially; the license column of each row counts.",
+            )
+        )
     fixed = [k.id for k in known if not k.derivatives]
     if fixed:
         names = ", ".join(fixed)
@@ -119,7 +124,9 @@ def remarks(release: str, counts: Mapping[str, int]) -> list[tuple[str, str]]:
     same = [k.id for k in known if k.share_alike]
     if same and any(k != release for k in same):
         names = ", ".join(same)
-        out.append((f"含相同方式共享的记录（{names}）：改编它们须沿用同一许可。", f"Adaptations of share-alike rows ({names}) must keep their licence."))
+        out.append(
+            (f"含相同方式共享的记录（{names}）：改编它们须沿用同一许可。", f"Adaptations of share-alike rows ({names}) must keep their licence.")
+        )
     return out
 
 

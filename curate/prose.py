@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,21 +43,18 @@ def find(spec: str, base: Path) -> Path:
     """Return the prose file that a recipe names.
 
     Args:
-        spec: path relative to the recipe, or below the shipped ``data_cards``.
+        spec: path of a file, or of a folder with ``prose.yaml``, relative to the recipe or below the shipped ``data_cards``.
         base: the recipe's folder.
 
     Raises:
         UsageError: it is in neither place.
     """
-    direct = base / spec
-    if direct.is_file():
-        return direct
-    try:
-        shipped = data_path("data_cards") / spec
-    except CurateError:
-        shipped = direct
-    if shipped.is_file():
-        return shipped
+    places = [base / spec]
+    with contextlib.suppress(CurateError):
+        places.append(data_path("data_cards") / spec)
+    for place in (p / "prose.yaml" if p.is_dir() else p for p in places):
+        if place.is_file():
+            return place
     raise UsageError(f"publish.prose: no file at {spec!r}", hint="copy data_cards/template/prose.yaml beside the recipe and fill it in")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,7 +79,9 @@ def _finished(recipe_path: Path, ws: Workspace) -> tuple[str, dict[str, Any]]:
     steps = plan(recipe_path, ws.root)
     waiting = [s.step_id for s in steps if not s.cached]
     if waiting:
-        raise PublishRefused(f"the run is incomplete: {', '.join(waiting)} not done for the recipe and data as they are", hint=f"curate run {recipe_path}")
+        raise PublishRefused(
+            f"the run is incomplete: {', '.join(waiting)} not done for the recipe and data as they are", hint=f"curate run {recipe_path}"
+        )
     key = steps[-1].key
     done = [r for r in ws.runs() if r["status"] == "done" and r["steps"] and r["steps"][-1]["key"] == key]
     if not done:
@@ -88,7 +89,7 @@ def _finished(recipe_path: Path, ws: Workspace) -> tuple[str, dict[str, Any]]:
     return key, done[-1]
 
 
-def refusals(table: pl.DataFrame, spec: PublishSpec, text: prose.Prose | None, review: Mapping[str, Any], placeholder_ok: bool) -> list[str]:
+def refusals(table: pl.DataFrame, spec: PublishSpec, text: prose.Prose | None, review: dict[str, Any], placeholder_ok: bool) -> list[str]:
     """List all that is missing for a release.
 
     Args:
@@ -212,7 +213,9 @@ def _fill(job: _Job, table: pl.DataFrame, staging: Path) -> ReleaseResult:
     for name, body in texts.items():
         write_atomic(staging / name, body.encode())
     named = [a for a in dict.fromkeys(table.get_column("attribution").drop_nulls()) if a.strip()]
-    write_atomic(staging / "LICENSE", licenses.license_text(f"{spec.name} {spec.version}", spec.license, values["by_license"], sorted(named)).encode())
+    write_atomic(
+        staging / "LICENSE", licenses.license_text(f"{spec.name} {spec.version}", spec.license, values["by_license"], sorted(named)).encode()
+    )
     write_json(staging / "coverage.json", computed.coverage.to_json())
     write_json(staging / "card.json", values)
     write_json(staging / "croissant.json", croissant.build(values, job.text, table, staging, rows))
@@ -225,7 +228,12 @@ def _fill(job: _Job, table: pl.DataFrame, staging: Path) -> ReleaseResult:
 def _manifest(job: _Job, values: dict[str, Any], staging: Path, rows: dict[str, releasedata.Written]) -> None:
     """Write manifest.json: what was made from what, without a path of this machine and without a clock."""
     inputs = [
-        {"name": i["name"], "reader": i["reader"], "license": i["license"], "files": [{"sha256": f["sha256"], "bytes": f["bytes"]} for f in i["files"]]}
+        {
+            "name": i["name"],
+            "reader": i["reader"],
+            "license": i["license"],
+            "files": [{"sha256": f["sha256"], "bytes": f["bytes"]} for f in i["files"]],
+        }
         for i in job.manifest["inputs"]
     ]
     steps = [

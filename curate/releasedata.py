@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,22 @@ from curate.workspace import Workspace, sha256_file, write_atomic, write_parquet
 SPLITS = ("train", "validation", "test")
 SHARD_ROWS = 500_000
 PER_FOLDER = 1000
-_BASE = ("clip_id", "media", "uri", "media_sha256", "start_s", "end_s", "zh", "en", "zh_origin", "en_origin", "source", "source_id", "license", "attribution")
+_BASE = (
+    "clip_id",
+    "media",
+    "uri",
+    "media_sha256",
+    "start_s",
+    "end_s",
+    "zh",
+    "en",
+    "zh_origin",
+    "en_origin",
+    "source",
+    "source_id",
+    "license",
+    "attribution",
+)
 _OPTIONAL = ("themes", "eras", "regions", "split", "review", "flags", "zh_final", "en_final", "themes_final", "dup_group", "cells")
 _CLIP = ("width", "height", "fps", "frames", "duration_s", "ai_label")
 _ORDER = (
@@ -111,7 +127,9 @@ def leaks(table: pl.DataFrame) -> list[str]:
     for name, expr in keys.items():
         found = table.select(expr.alias("key"), "split").drop_nulls().unique().group_by("key").len().filter(pl.col("len") > 1).sort("key")
         if len(found):
-            out.append(f"split leakage: {len(found)} {name}{'s' if len(found) > 1 else ''} in more than one split, such as {str(found['key'][0])[:80]!r}")
+            out.append(
+                f"split leakage: {len(found)} {name}{'s' if len(found) > 1 else ''} in more than one split, such as {str(found['key'][0])[:80]!r}"
+            )
     return out
 
 
@@ -183,9 +201,9 @@ def place_media(table: pl.DataFrame, mode: Mode, base: Path, staging: Path, fina
             names.append(None)
             continue
         cut = mode == "cut" and row["end_s"] is not None and row["media"] == "video"
-        bounds = (row["start_s"], row["end_s"]) if cut else (None, None)
+        bounds: tuple[float | None, float | None] = (row["start_s"], row["end_s"]) if cut else (None, None)
         suffix = ".mp4" if cut else source.suffix
-        name = clip_name(row["clip_id"], *bounds, suffix)
+        name = clip_name(row["clip_id"], bounds[0], bounds[1], suffix)
         if (row["split"], name) not in done:
             number = per_split[row["split"]] = per_split.get(row["split"], -1) + 1
             relative = f"clips/{number // PER_FOLDER:03d}/{name}"
@@ -220,8 +238,8 @@ def cut_clip(source: Path, target: Path, start_s: float, end_s: float) -> None:
         DataError: this installation cannot cut.
     """
     try:
-        from curate.media import cut
-    except ImportError as e:
+        cut = import_module("curate.media").cut
+    except (ImportError, AttributeError) as e:
         raise DataError("publish.media: cut is not available in this installation", hint="use media: copy or media: link") from e
     cut(source, target, start_s, end_s)
 

@@ -19,6 +19,7 @@ from curate.errors import CurateError
 COMMANDS: dict[str, tuple[str, ...]] = {
     "pipeline": ("init", "plan", "run", "status", "explain", "columns", "verify", "gc", "doctor"),
     "plain": ("tag", "dedup", "search", "coverage", "balance"),
+    "publish": ("release",),
 }
 # group name: module with ``app``
 GROUPS: dict[str, str] = {"lexicon": "lexicon", "clips": "clips"}
