@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["CurateError", "Lexicon", "Resources", "Stage", "Taxonomy", "Workspace", "dedup", "plan", "run", "search", "tag"]
+__all__ = ["CurateError", "Lexicon", "Resources", "Stage", "Taxonomy", "Workspace", "check", "dedup", "plan", "run", "search", "tag"]
 
 if TYPE_CHECKING:
     from curate.errors import CurateError
     from curate.lexicon import Lexicon
-    from curate.plain import dedup, search, tag
+    from curate.plain import check, dedup, search, tag
     from curate.run import plan, run
     from curate.stage import Resources, Stage
     from curate.taxonomy import Taxonomy
@@ -28,6 +28,7 @@ _WHERE = {
     "Stage": "stage",
     "Taxonomy": "taxonomy",
     "Workspace": "workspace",
+    "check": "plain",
     "dedup": "plain",
     "plan": "run",
     "run": "run",

@@ -103,7 +103,7 @@ def front_matter(facts: Mapping[str, Any], configs: Sequence[Mapping[str, Any]],
         "size_categories": [size_category(facts["records"])],
         "task_categories": tasks(facts),
         "annotations_creators": creators,
-        "language_creators": creators,
+        "language_creators": list(creators),
         "source_datasets": ["original"],
         "tags": [*modal, "chinese-culture", "chinese-history", "bilingual", "leishu", "datasets", "polars", "mlcroissant"],
         "configs": [dict(c) for c in configs],
@@ -161,7 +161,7 @@ def render(
         sections["title"] = str(facts["name"])
     names = yaml.safe_load((folder / "columns.yaml").read_text(encoding="utf-8"))
     text = env.get_template(f"card_{lang}.md.j2").render(
-        f=facts, p=sections, sentences=[md(s) for s in sentences(coverage, taxonomy, lang)], figures=figures, license=license,
+        f=facts, p=sections, sentences=sentences(coverage, taxonomy, lang), figures=figures, license=license,
         creators=("、" if lang == "zh" else ", ").join(prose.creators) if prose and prose.creators else missing,
         languages=", ".join(tags_of_language(facts)[1]), homepage=prose.homepage if prose else "",
         columns=[(c, names.get(c, {}).get(lang, "")) for c in columns], origins=[o for o in ORIGINS if any(o in v for v in facts["by_origin"].values())],
@@ -169,7 +169,7 @@ def render(
         regions=_labelled(facts["by_region"], taxonomy, "regions", lang), gaps=_gap_line(facts, taxonomy, lang),
         remarks=[zh if lang == "zh" else en for zh, en in licenses.remarks(license, facts["by_license"])],
     )  # fmt: skip
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"(\|\n)\n(?=\|)", r"\1", text))
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def readme(

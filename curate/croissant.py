@@ -51,7 +51,7 @@ def _fields(name: str, file_id: str, table: pl.DataFrame, meanings: Mapping[str,
 
 def _distribution(staging: Path, rows: Mapping[str, Written], clips: Mapping[str, str]) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
-    kinds = {"parquet": "application/vnd.apache.parquet", "jsonl": "application/jsonlines", "csv": "text/csv"}
+    kinds = {"parquet": "application/x-parquet", "jsonl": "application/jsonlines", "csv": "text/csv"}
     for path in sorted(rows):
         size = (staging / path).stat().st_size
         out.append(

@@ -210,11 +210,56 @@ def _original_spans(zh: str, en: str, terms: list[dict[str, Any]]) -> list[dict[
         starts = maps[t["lang"]]
         if starts is None:
             continue
-        start, last = starts[t["start"]], starts[t["end"] - 1]
-        end = next((s for s in starts[t["end"] :] if s > last), len(texts[t["lang"]]))
+        start, end = place(starts, t["start"], t["end"], len(texts[t["lang"]]))
         piece = texts[t["lang"]][start:end].rstrip()
         out.append({"id": t["term_id"], "lang": t["lang"], "start": start, "end": start + len(piece), "text": piece})
     return out
+
+
+def check(rows: Iterable[Row] | pl.DataFrame, res: Resources | None = None) -> list[dict[str, Any]]:
+    """Check captions for anachronism, confusion and mismatch.
+
+    Args:
+        rows: rows, or a frame of records.
+        res: resources; the shipped ones if ``None``.
+
+    Returns:
+        One ``{id, verdict, flags, pair_score}`` per row; a flag is ``{check, severity, lang, start, end, text, note, note_en, suggestion}`` with
+        code-point offsets into the caption as it was given.
+    """
+    res = res or default_resources()
+    frame = rows if isinstance(rows, pl.DataFrame) else from_rows(rows)
+    out = apply(frame, ("normalize", "language", "match", "embed", "check"), res)
+    result = []
+    for ident, zh, en, flags, verdict, score in out.select("source_id", "zh", "en", "flags", "verdict", "pair_score").iter_rows():
+        result.append({"id": ident, "verdict": verdict, "flags": _original_flags(zh or "", en or "", flags), "pair_score": round(score, 4)})
+    return result
+
+
+def _original_flags(zh: str, en: str, flags: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    texts = {"zh": zh, "en": en}
+    maps = {lang: original_offsets(text, lang) for lang, text in texts.items()}
+    out = []
+    for f in flags:
+        text, starts = texts[f["lang"]], maps[f["lang"]]
+        start, end = (0, len(text)) if starts is None or not text else place(starts, f["start"], f["end"], len(text))
+        out.append({**{k: f[k] for k in ("check", "severity", "lang")}, "start": start, "end": end, "text": text[start:end],
+                    **{k: f[k] for k in ("note", "note_en", "suggestion")}})  # fmt: skip
+    return out
+
+
+def place(starts: Sequence[int], start: int, end: int, length: int) -> tuple[int, int]:
+    """Map a place in the normalized text to the original.
+
+    Args:
+        starts: from ``normalize_with_map``.
+        start, end: code points into the normalized text.
+        length: length of the original.
+    """
+    if end <= start:
+        return starts[min(start, len(starts) - 1)], starts[min(start, len(starts) - 1)]
+    last = starts[min(end, len(starts)) - 1]
+    return starts[start], next((s for s in starts[end:] if s > last), length)
 
 
 DEDUP_STAGES = ("normalize", "language", "match")

@@ -82,12 +82,15 @@ class Tags:
     regions: dict[str, tuple[float, str]]
 
 
-def by_terms(lexicon: Lexicon, terms: Sequence[Mapping[str, object]]) -> Tags:
+def by_terms(lexicon: Lexicon, taxonomy: Taxonomy, terms: Sequence[Mapping[str, object]], zh: str, en: str) -> Tags:
     """Collect the labels that the found terms carry.
 
     Args:
         lexicon: the lexicon.
+        taxonomy: the axes.
         terms: what the ``match`` stage found.
+        zh: normalized Chinese caption, or empty.
+        en: normalized English caption, or empty.
     """
     themes: dict[str, float] = {}
     regions: dict[str, float] = {}
@@ -101,4 +104,4 @@ def by_terms(lexicon: Lexicon, terms: Sequence[Mapping[str, object]]) -> Tags:
         for region in entry.regions:
             regions[region] = max(regions.get(region, 0.0), 0.9 if entry.kind == "region" else 0.6)
     scored = [{k: (round(v, 4), "term") for k, v in d.items()} for d in (themes, regions)]
-    return Tags(scored[0], eras.label(lexicon, terms), scored[1])
+    return Tags(scored[0], eras.label(lexicon, taxonomy, terms, zh, en), scored[1])

@@ -18,7 +18,7 @@ from curate.errors import CurateError
 # module: names of its functions that are commands
 COMMANDS: dict[str, tuple[str, ...]] = {
     "pipeline": ("init", "plan", "run", "status", "explain", "columns", "verify", "gc", "doctor"),
-    "plain": ("tag", "dedup", "search", "coverage", "balance"),
+    "plain": ("tag", "check", "dedup", "search", "coverage", "balance"),
     "publish": ("release",),
 }
 # group name: module with ``app``

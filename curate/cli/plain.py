@@ -55,6 +55,21 @@ def tag(
         emit({"rows": len(rows), "out": out})
 
 
+def check(
+    source: Path = IN, out: str = OUT, read: str = READ, embedder: str = EMBEDDER, model: str = MODEL, quarantine: str = QUARANTINE, as_json: bool = JSON
+) -> None:
+    """Find anachronisms, cross-culture confusions and zh/en mismatches, each flag explained."""
+    from curate import plain
+
+    with working("checking"):
+        rows = plain.check(_load(source, read, quarantine).frame, plain.default_resources(embedder, model))
+    write_rows(rows, out)
+    counts = {v: sum(r["verdict"] == v for r in rows) for v in ("anachronism", "confusion", "mismatch", "ok")}
+    if as_json and out != "-":
+        emit({"rows": len(rows), **counts})
+    note(", ".join(f"{k} {n}" for k, n in counts.items()))
+
+
 def dedup(
     source: Path | None = typer.Argument(None, metavar="IN", help="Captions."),
     out: str = OUT,

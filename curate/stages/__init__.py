@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from curate.stage import Stage
-from curate.stages import balance, coverage, dedup, embed, language, match, normalize, quality, sign, split, theme, tokens
+from curate.stages import balance, check, coverage, dedup, embed, language, match, normalize, quality, sign, split, theme, tokens
 
 BUILTIN: tuple[Stage, ...] = (
     normalize.STAGE,
@@ -13,6 +13,7 @@ BUILTIN: tuple[Stage, ...] = (
     match.STAGE,
     embed.STAGE,
     theme.STAGE,
+    check.STAGE,
     sign.STAGE,
     dedup.STAGE,
     coverage.STAGE,

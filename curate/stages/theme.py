@@ -37,7 +37,7 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
     """Label captions by terms and by meaning.
 
     Args:
-        df: ``id``, ``terms``, ``zh_vector``, ``en_vector``.
+        df: ``id``, ``zh_norm``, ``en_norm``, ``terms``, ``zh_vector``, ``en_vector``.
         params: thresholds.
         res: lexicon, taxonomy, embedder.
 
@@ -53,8 +53,9 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
     en = df.get_column("en_vector").to_numpy().astype(np.float32)
     near, everyday = prototypes.scores(unit(zh + en), taxonomy.theme_ids)
     rows = []
-    for i, terms in enumerate(df.get_column("terms").to_list()):
-        tags = by_terms(lexicon, terms)
+    texts = df.select("terms", "zh_norm", "en_norm").iter_rows()
+    for i, (terms, zh_text, en_text) in enumerate(texts):
+        tags = by_terms(lexicon, taxonomy, terms, zh_text, en_text)
         themes = dict(tags.themes)
         for j, name in enumerate(taxonomy.theme_ids):
             cosine = float(near[i, j])
@@ -75,7 +76,7 @@ STAGE = Stage(
     version=1,
     scope="rows",
     params=ThemeParams,
-    needs=("terms", "zh_vector", "en_vector"),
+    needs=("zh_norm", "en_norm", "terms", "zh_vector", "en_vector"),
     adds=pl.Schema({"themes": LABELS, "eras": LABELS, "regions": LABELS}),
     reasons=("no_theme",),
     uses=frozenset({"lexicon", "taxonomy", "embedder"}),

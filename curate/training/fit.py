@@ -1,0 +1,149 @@
+"""Fit the theme head: ``python -m curate.training.fit``. Deterministic; a minute on two cores.
+
+Trained on: the captions in ``captions.tsv`` (written by the project), the query sentences and definitions of ``themes.yaml``, the glosses and names of the
+lexicon, and everyday sentences. Evaluation files in ``tests/eval`` and the sample are never read here.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from curate import plain
+from curate.embed import encode_unique, unit
+from curate.head import MODEL, Floats, Head, Vocabulary, term_features
+from curate.langid import detect
+from curate.stages.match import find_terms
+from curate.text import normalize, to_simplified
+from curate.training.everyday import sentences
+
+CAPTIONS = Path(__file__).parent / "captions.tsv"
+WEIGHTS = {"caption": 4.0, "everyday": 2.0, "query": 2.0, "definition": 1.0, "gloss": 0.6, "name": 0.15, "made": 0.5}
+
+
+@dataclass
+class Examples:
+    """Training rows: captions, labels, weights."""
+
+    zh: list[str] = field(default_factory=list)
+    en: list[str] = field(default_factory=list)
+    themes: list[tuple[str, ...]] = field(default_factory=list)
+    weight: list[float] = field(default_factory=list)
+
+    def add(self, zh: str, en: str, themes: tuple[str, ...], kind: str) -> None:
+        """Add one row."""
+        self.zh.append(to_simplified(normalize(zh)))
+        self.en.append(normalize(en))
+        self.themes.append(themes)
+        self.weight.append(WEIGHTS[kind])
+
+
+def collect(seed: int = 0) -> Examples:
+    """Collect all training rows."""
+    lexicon, taxonomy = plain.shipped_lexicon(), plain.shipped_taxonomy()
+    out = Examples()
+    rng = random.Random(seed)
+    if CAPTIONS.exists():
+        with CAPTIONS.open(encoding="utf-8", newline="") as f:
+            for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE):
+                themes = tuple(t for t in (row["themes"] or "").split("|") if t)
+                kind = "everyday" if not themes else "caption"
+                out.add(row["zh"] or "", row["en"] or "", themes, kind)
+                # Each language must also carry the label alone.
+                if row["zh"] and row["en"] and rng.random() < 0.6:
+                    out.add(*((row["zh"], "") if rng.random() < 0.5 else ("", row["en"])), themes, kind)
+    for theme in taxonomy.themes:
+        for sub in theme.subs:
+            for lang, q in sub.queries:
+                out.add(q if lang == "zh" else "", "" if lang == "zh" else q, (theme.id,), "query")
+        for lang, d in theme.definition:
+            out.add(d if lang == "zh" else "", "" if lang == "zh" else d, (theme.id,), "definition")
+    for lang, s in taxonomy.everyday:
+        out.add(s if lang == "zh" else "", "" if lang == "zh" else s, (), "everyday")
+    for e in lexicon.terms:
+        out.add("", e.gloss_en, e.themes, "gloss")
+        out.add(e.zh_hans, e.en, e.themes, "name")
+    for s in sentences(2500, seed):
+        out.add(s if detect(s) == "zh" else "", "" if detect(s) == "zh" else s, (), "made")
+    return out
+
+
+def matrices(rows: Examples) -> tuple[Floats, Floats, Floats]:
+    """Return features, labels and weights."""
+    res = plain.default_resources()
+    lexicon, taxonomy, embedder = res.need_lexicon(), res.need_taxonomy(), res.need_embedder()
+    vocabulary = Vocabulary.of(taxonomy)
+    vectors = unit(encode_unique(embedder, rows.zh) + encode_unique(embedder, rows.en))
+    terms = term_features([find_terms(lexicon, z, e) for z, e in zip(rows.zh, rows.en, strict=True)], lexicon, vocabulary)
+    labels = np.zeros((len(rows.themes), len(vocabulary.themes)), np.float32)
+    for i, themes in enumerate(rows.themes):
+        for t in themes:
+            labels[i, vocabulary.themes[t]] = 1.0
+    return np.concatenate([vectors, terms], axis=1), labels, np.array(rows.weight, np.float32)
+
+
+def train(x: Floats, y: Floats, w: Floats, steps: int = 400, rate: float = 0.05, decay: float = 2e-5) -> tuple[Floats, Floats]:
+    """Fit logistic regressions by Adam on the whole batch.
+
+    Args:
+        x: features ``(n, f)``.
+        y: labels ``(n, themes)``.
+        w: weights ``(n,)``.
+        steps: number of steps.
+        rate: step size.
+        decay: weight of the squared weights.
+
+    Returns:
+        ``(weights, bias)``.
+    """
+    theta = np.zeros((x.shape[1] + 1, y.shape[1]), np.float32)
+    theta[-1] = -3.0
+    m, v = np.zeros_like(theta), np.zeros_like(theta)
+    scale = (w / w.sum())[:, None]
+    for step in range(1, steps + 1):
+        p = 1.0 / (1.0 + np.exp(-(x @ theta[:-1] + theta[-1])))
+        error = (p - y) * scale
+        grad = np.concatenate([x.T @ error + 2 * decay * theta[:-1], error.sum(axis=0, keepdims=True)])
+        m = 0.9 * m + 0.1 * grad
+        v = 0.999 * v + 0.001 * grad * grad
+        theta -= rate * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
+    return theta[:-1], theta[-1]
+
+
+def choose_cuts(p: Floats, y: Floats, w: Floats) -> Floats:
+    """Choose per theme the probability that gives the best weighted F1 on held-out rows, kept between 0.25 and 0.6."""
+    cuts = np.full(y.shape[1], 0.4, np.float32)
+    for k in range(y.shape[1]):
+        best = -1.0
+        for cut in np.arange(0.25, 0.61, 0.025):
+            hit = p[:, k] >= cut
+            tp, fp, fn = (w * (hit & (y[:, k] > 0))).sum(), (w * (hit & (y[:, k] == 0))).sum(), (w * (~hit & (y[:, k] > 0))).sum()
+            f1 = 2 * tp / max(1e-9, 2 * tp + fp + fn)
+            if f1 > best + 1e-6:
+                best, cuts[k] = f1, cut
+    return cuts
+
+
+def main() -> int:
+    """Fit, choose cuts on a held-out fifth, fit again on all, save."""
+    rows = collect()
+    x, y, w = matrices(rows)
+    order = np.random.default_rng(0).permutation(len(x))
+    held, rest = order[: len(x) // 5], order[len(x) // 5 :]
+    weights, bias = train(x[rest], y[rest], w[rest])
+    p = 1.0 / (1.0 + np.exp(-(x[held] @ weights + bias)))
+    real = w[held] >= WEIGHTS["everyday"]
+    cuts = choose_cuts(p[real], y[held][real], w[held][real])
+    weights, bias = train(x, y, w)
+    Head(weights, bias, cuts, plain.default_resources().need_embedder().sha256).save(MODEL)
+    sys.stdout.write(f"{len(x)} rows, cuts {np.round(cuts, 3).tolist()}, saved {MODEL.name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
