@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from curate.stage import Stage
-from curate.stages import balance, check, coverage, dedup, embed, language, match, normalize, quality, sign, split, theme, tokens
+from curate.stages import balance, check, coverage, decide, dedup, embed, language, match, normalize, quality, sample, sign, split, theme, tokens
 
 BUILTIN: tuple[Stage, ...] = (
     normalize.STAGE,
@@ -18,6 +18,8 @@ BUILTIN: tuple[Stage, ...] = (
     dedup.STAGE,
     coverage.STAGE,
     balance.STAGE,
+    sample.STAGE,
+    decide.STAGE,
     split.STAGE,
 )
 

@@ -42,10 +42,11 @@ def writer(url: str, number: int, decisions: int, folder: Path) -> None:
         if n < start:
             continue
         d = Decision(item.item_id, f"w{number}", "edit", f"W{number}N{n}", edits={"zh": f"{number}:{n}"})
+        began = 0.0
         while True:
-            began = time.perf_counter()
             try:
                 store = store or ReviewStore(url)
+                began = began or time.perf_counter()
                 store.record(d)
                 break
             except CurateError:
