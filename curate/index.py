@@ -180,3 +180,57 @@ def concat_unit(parts: Sequence[Vectors]) -> Vectors:
     from curate.embed import unit
 
     return unit(np.concatenate(parts, axis=1))
+
+
+class Near(NamedTuple):
+    """Rows of the base within a Hamming distance of rows of the queries, sorted by ``(query, base)``."""
+
+    query: Ids
+    base: Ids
+
+
+# Up to this many codes brute force is quicker than hashing.
+BINARY_FLAT_LIMIT = 200_000
+
+
+def binary_near(base: npt.NDArray[np.uint64], queries: npt.NDArray[np.uint64], radius: int, block: int = 8192) -> Near:
+    """Return all pairs of 64-bit codes that differ in at most ``radius`` bits. Exact at every size.
+
+    Up to ``BINARY_FLAT_LIMIT`` codes by brute force, beyond by multi-index hashing: codes within the radius agree in one of four pieces
+    of 16 bits but for ``radius // 4`` bits.
+
+    Args:
+        base: array of shape ``(n,)``.
+        queries: array of shape ``(m,)``.
+        radius: bits, 0 to 63.
+        block: queries per search.
+
+    Source:
+        Norouzi, Punjani, Fleet: Fast search in Hamming space with multi-index hashing, CVPR 2012.
+
+    Example:
+        >>> binary_near(np.array([0, 7], np.uint64), np.array([1], np.uint64), 1).base.tolist()
+        [0]
+    """
+    faiss = _faiss()
+    none = np.zeros(0, np.int64)
+    if not len(base) or not len(queries):
+        return Near(none, none)
+    if len(base) <= BINARY_FLAT_LIMIT:
+        index = faiss.IndexBinaryFlat(64)
+    else:
+        index = faiss.IndexBinaryMultiHash(64, 4, 16)
+        index.nflip = radius // 4
+    index.add(np.ascontiguousarray(base).view(np.uint8).reshape(-1, 8))
+    found: list[tuple[Ids, Ids]] = []
+    for start in range(0, len(queries), block):
+        part = np.ascontiguousarray(queries[start : start + block])
+        # FAISS gives what is nearer than the radius, not what is as near.
+        limits, _, rows = index.range_search(part.view(np.uint8).reshape(-1, 8), radius + 1)
+        at = np.repeat(np.arange(start, start + len(part)), np.diff(limits).astype(np.int64))
+        found.append((at.astype(np.int64), rows.astype(np.int64)))
+    query, rows = (np.concatenate(x) for x in zip(*found, strict=True))
+    exact = np.bitwise_count(queries[query] ^ base[rows]) <= radius
+    query, rows = query[exact], rows[exact]
+    order = np.lexsort((rows, query))
+    return Near(query[order], rows[order])

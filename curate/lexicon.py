@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from curate.data import data_path
 from curate.errors import LexiconError
-from curate.matcher import Form, Hit, Matcher
+from curate.matcher import Form, Hit, Matcher, zh_fold
+from curate.tokenize import Tokenizer
 
 Kind = Literal["term", "era", "region", "trap"]
 COLUMNS = (
@@ -202,12 +204,13 @@ def _region_entries(path: Path) -> Iterator[Entry]:
 
 def _trap_entries(path: Path) -> Iterator[Entry]:
     for number, row in read_tsv(path):
-        zh = row["lang"] == "zh"
+        zh, fr = row["lang"] == "zh", row["lang"] == "fr"
         yield Entry(
-            id=f"trap:{row['form']}",
+            id=f"trap:{row['form']}:{number}",
             kind="trap",
             zh_alias=(row["form"],) if zh else (),
-            en_alias=() if zh else (row["form"],),
+            en_alias=() if zh or fr else (row["form"],),
+            fr_alias=(row["form"],) if fr else (),
             themes=cells(row["themes"]),
             eras=cells(row["eras"]),
             context={"accept": "free"}.get(row["action"], row["action"]),
@@ -219,9 +222,13 @@ def _trap_entries(path: Path) -> Iterator[Entry]:
 
 
 def _stop_entries(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Longer strings in which a form is not meant: they swallow it and give nothing."""
+    """Longer strings in which a form is not meant: they swallow it and give nothing, unless they are a name of their own."""
+    named = {zh_fold(f) for e in entries if e.context != "stop" for f in e.zh_forms()}
+    named |= {f.lower() for e in entries if e.context != "stop" for f in e.latin_forms()}
     for e in entries:
         for form in e.not_in:
+            if zh_fold(form) in named or form.lower() in named:
+                continue
             zh = any("\u3400" <= c <= "\u9fff" for c in form)
             yield Entry(id=f"trap:{form}", kind="trap", zh_alias=(form,) if zh else (), en_alias=() if zh else (form,), context="stop")
 
@@ -258,6 +265,10 @@ class Lexicon:
         for path in files:
             digest.update(path.read_bytes())
             entries += [_term(row, path, number) for number, row in read_tsv(path)]
+        for path in sorted(folder.glob("*.tsv")):
+            # The tables of the checks shape results too.
+            if path.name not in ("eras.tsv", "regions.tsv", "traps.tsv"):
+                digest.update(path.read_bytes())
         for name, make in (("eras.tsv", _era_entries), ("regions.tsv", _region_entries), ("traps.tsv", _trap_entries)):
             path = folder / name
             if path.exists():
@@ -304,7 +315,10 @@ class Lexicon:
             Spans in order of their place; era and region names come as ``era:…`` and ``region:…``.
         """
         matcher = self.matcher_fr if lang == "fr" else self.matcher
-        return self._resolve(text, matcher.find(text, "zh" if lang == "zh" else "latin"))
+        hits = matcher.find(text, "zh" if lang == "zh" else "latin")
+        if any(h.end - h.start == 2 and text[h.start] > "\u3000" for h in hits):
+            hits = [h for h in hits if h.end - h.start != 2 or not straddles(text, h.start, h.end)]
+        return self._resolve(text, hits)
 
     def _resolve(self, text: str, hits: list[Hit]) -> list[Span]:
         sure: list[tuple[Hit, Entry]] = []
@@ -313,10 +327,13 @@ class Lexicon:
             entries = [self.entries[i] for i in hit.entries]
             if any(e.context == "stop" for e in entries):
                 continue
-            needs = any(e.context == "needs" for e in entries)
+            # A veto speaks for the form: 长城 beside 汽车 is a car, whatever the term says.
+            if any(e.vetoes and any(_holds(text, v) for v in e.vetoes) for e in entries):
+                continue
+            # A trap row that asks for a cue binds the terms of the same form; a place name needs none.
+            cue_rows = [e for e in entries if e.kind == "trap" and e.context == "needs"]
             for e in entries:
-                if e.vetoes and any(v in text for v in e.vetoes):
-                    continue
+                needs = e.context == "needs" or (bool(cue_rows) and e.kind == "term")
                 (unsure if needs else sure).append((hit, e))
         if unsure:
             sure += [(h, e) for h, e in unsure if _cued(text, h, e, unsure, sure)]
@@ -324,13 +341,54 @@ class Lexicon:
         return [Span(e.id, h.start, h.end) for h, e in sure]
 
 
+@lru_cache(maxsize=1)
+def _plain_words() -> Tokenizer:
+    """A segmenter without the lexicon's words, as a second opinion on where words end."""
+    return Tokenizer()
+
+
+@lru_cache(maxsize=4096)
+def _edges(text: str) -> frozenset[int]:
+    out = {0}
+    at = 0
+    for word in _plain_words().cut(text):
+        at += len(word)
+        out.add(at)
+    return frozenset(out)
+
+
+def straddles(text: str, start: int, end: int) -> bool:
+    """Say whether a two-character match takes half of each of two ordinary words, as 满清 in 盛满清水.
+
+    Args:
+        text: normalized Chinese text.
+        start, end: the match.
+    """
+    if start == 0 or end == len(text):
+        return False
+    words = _plain_words()
+    # Cheap test first: the halves must make words with their neighbours at all.
+    if not (words.has(text[start - 1 : start + 1]) and words.has(text[end - 1 : end + 1])):
+        return False
+    edges = _edges(text)
+    return start not in edges and end not in edges and any(start < e < end for e in edges)
+
+
+def _holds(text: str, word: str) -> bool:
+    """Say whether a cue or veto stands in a text; Latin words from a word's beginning, in any case."""
+    if not word.isascii():
+        return word in text
+    # "play" is a cue in "plays" and "playing", but "art" is none in "part".
+    return re.search(rf"(?<![A-Za-z]){re.escape(word)}", text, re.IGNORECASE) is not None
+
+
 def _cued(text: str, hit: Hit, entry: Entry, unsure: list[tuple[Hit, Entry]], sure: list[tuple[Hit, Entry]]) -> bool:
     """An ambiguous form counts only with a cue: one of its own words, or a sure term of the same theme or era."""
-    cues = {c for h, e in unsure if h == hit for c in e.cues}
+    own = entry.cues or tuple(c for h, e in unsure if h == hit and entry.kind == "term" for c in e.cues)
+    cues = set(own)
     if cues:
-        low = text.lower()
-        rest = low[: hit.start] + "\x00" + low[hit.end :]
-        return any(c.lower() in rest for c in cues)
+        rest = text[: hit.start] + "\x00" + text[hit.end :]
+        return any(_holds(rest, c) for c in cues)
     for other_hit, other in sure:
         if other_hit == hit:
             continue

@@ -33,7 +33,15 @@ class Tokenizer:
 
     def __init__(self, words: Iterable[str] = (), backend: Backend = "auto") -> None:
         self.words = tuple(sorted({w for w in words if _HAN_ONLY.fullmatch(w)}))
-        self._cut = _make_cut(self.words, backend)
+        self._cut, self._has = _make_cut(self.words, backend)
+
+    def has(self, word: str) -> bool:
+        """Say whether the dictionary holds a word."""
+        return self._has(word)
+
+    def cut(self, text: str) -> list[str]:
+        """Return the pieces of a text, nothing left out, so that their lengths add up to its length."""
+        return self._cut(text)
 
     def zh(self, text: str) -> list[str]:
         """Return the words of a Chinese caption, punctuation left out.
@@ -60,7 +68,7 @@ class Tokenizer:
         return [w.lower() for w in _WORD.findall(text)]
 
 
-def _make_cut(words: tuple[str, ...], backend: Backend) -> Callable[[str], list[str]]:
+def _make_cut(words: tuple[str, ...], backend: Backend) -> tuple[Callable[[str], list[str]], Callable[[str], bool]]:
     if backend in ("auto", "rjieba"):
         try:
             import rjieba
@@ -71,7 +79,7 @@ def _make_cut(words: tuple[str, ...], backend: Backend) -> Callable[[str], list[
             fast = rjieba.Jieba()
             for word in words:
                 fast.add_word(word, WORD_FREQ, None)
-            return lambda text: list(fast.cut(text, True))
+            return lambda text: list(fast.cut(text, True)), lambda word: bool(fast.has_word(word))
     with warnings.catch_warnings():
         # jieba 0.42.1 has invalid escapes that Python 3.12+ warns about.
         warnings.simplefilter("ignore", SyntaxWarning)
@@ -82,4 +90,4 @@ def _make_cut(words: tuple[str, ...], backend: Backend) -> Callable[[str], list[
     own.initialize()
     for word in words:
         own.add_word(word, WORD_FREQ)
-    return lambda text: list(own.cut(text, HMM=True))
+    return lambda text: list(own.cut(text, HMM=True)), lambda word: bool(own.FREQ.get(word))

@@ -47,8 +47,6 @@ def check(reading: Reading, knowledge: Knowledge) -> list[Flag]:
     if not reading.claims:
         return []
     # "From Tang to Qing" claims the whole span; only what fits none of the claimed periods is out of place.
-    if reading.excused():
-        return []
     out = [*_facts(reading, knowledge), *_terms(reading), *_people(reading)]
     seen: set[tuple[str, int, int]] = set()
     kept = []
@@ -68,7 +66,7 @@ def _facts(reading: Reading, knowledge: Knowledge) -> Iterator[Flag]:
             for found in table.find(text, lang):
                 fact = table.rows[found.row]
                 assert isinstance(fact, Fact)
-                if reading.excused(fact.excepted) or any(_overlaps(c, lang, found.start, found.end) for c in reading.claims):
+                if reading.excused(lang, found.start, found.end) or any(_overlaps(c, lang, found.start, found.end) for c in reading.claims):
                     continue
                 off = last < fact.year - fact.margin if late else first > fact.year + fact.margin
                 if off:
@@ -84,7 +82,7 @@ def _terms(reading: Reading) -> Iterator[Flag]:
         e = p.entry
         if e.kind != "term" or e.from_year is None or not set(e.themes) & _THINGS or not strong:
             continue
-        if any(_overlaps(c, p.lang, p.start, p.end) for c in reading.claims):
+        if reading.excused(p.lang, p.start, p.end) or any(_overlaps(c, p.lang, p.start, p.end) for c in reading.claims):
             continue
         if last + TERM_MARGIN < e.from_year:
             name = _named(reading, p)
@@ -95,6 +93,8 @@ def _terms(reading: Reading) -> Iterator[Flag]:
 
 def _people(reading: Reading) -> Iterator[Flag]:
     """People whose lives do not meet, or who did not live in the claimed period."""
+    if reading.excused():
+        return
     people = [c for c in reading.claims if c.kind == "person"]
     periods = [c for c in reading.claims if c.kind in ("era", "year")]
     for c in people:

@@ -53,7 +53,7 @@ def check(reading: Reading, knowledge: Knowledge) -> list[Flag]:
         reading: the caption pair.
         knowledge: the confusables.
     """
-    if any(kind in ("comparison", "cosplay") for kind in reading.excuses.values()):
+    if any(e.kind in ("comparison", "cosplay") for e in reading.excuses):
         return []
     out: list[Flag] = []
     for lang in ("zh", "en"):

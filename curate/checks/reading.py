@@ -30,6 +30,17 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Excuse:
+    """A context found in a caption that makes an odd combination right."""
+
+    id: str
+    kind: str
+    lang: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Claim:
     """A period that the caption says its scene is in, and by which words."""
 
@@ -47,13 +58,20 @@ class Reading:
     en: str
     places: tuple[Place, ...]
     claims: tuple[Claim, ...]
-    excuses: Mapping[str, str]
+    excuses: tuple[Excuse, ...]
 
-    def excused(self, allowed: Sequence[str] | None = None) -> bool:
-        """Say whether a context excuses what is odd: one of the named exceptions, or any that changes the scene's time."""
-        if allowed is not None:
-            return any(e in allowed for e in self.excuses)
-        return any(kind not in _NO_EXCUSE for kind in self.excuses.values())
+    def excused(self, lang: str = "", start: int = 0, end: int = 0) -> bool:
+        """Say whether a context excuses what is odd at a place.
+
+        Words of the odd thing itself are no excuse for it: "Peking opera" is a stage word, and also what is out of place.
+        """
+        for e in self.excuses:
+            here = e.lang == lang and e.start < end and start < e.end
+            if e.kind == "camera" and here:
+                return True
+            if e.kind not in _NO_EXCUSE and not here:
+                return True
+        return False
 
     def text(self, lang: str) -> str:
         """Return the normalized text of a language."""
@@ -66,12 +84,24 @@ def _is_person(entry: Entry) -> bool:
     return entry.sub in _ACTORS and _LIFE[0] <= entry.to_year - entry.from_year <= _LIFE[1]
 
 
+# Buildings that still stand: "the Ming Great Wall" says when it was built, not when the scene is set.
+_STANDING = frozenset("bridge pagoda temple-building great-wall tower-pavilion city-wall-tomb buddhist-images gate-archway hydraulics vernacular-dwelling".split())
+
+
+def _dates_a_building(era: Place, places: Sequence[Place], text: str) -> bool:
+    if era.lang == "en" and text[: era.start].rstrip().lower().endswith(("built under the", "built in the", "built under", "built in", "dating from the", "first dug under the")):
+        return True
+    return any(
+        p.lang == era.lang and p.entry.sub in _STANDING and 0 <= p.start - era.end <= (2 if era.lang == "zh" else 3) for p in places if p is not era
+    )
+
+
 def _claims(places: Sequence[Place], zh: str, en: str, era_years: Mapping[str, tuple[int, int]]) -> list[Claim]:
     out: list[Claim] = []
     for p in places:
         if p.entry.kind in ("era", "trap") and p.entry.eras:
             spans = [era_years[e] for e in p.entry.eras if e in era_years]
-            if spans:
+            if spans and not _dates_a_building(p, places, zh if p.lang == "zh" else en):
                 out.append(Claim(min(s[0] for s in spans), max(s[1] for s in spans), p, "era"))
         elif _is_person(p.entry) and p.entry.from_year is not None and p.entry.to_year is not None:
             out.append(Claim(p.entry.from_year, p.entry.to_year, p, "person"))
@@ -97,10 +127,10 @@ def read(zh: str, en: str, terms: Sequence[Mapping[str, object]], lexicon: Lexic
         entry = lexicon.by_id.get(str(t["term_id"]))
         if entry is not None:
             places.append(Place(entry, str(t["lang"]), int(str(t["start"])), int(str(t["end"]))))
-    excuses: dict[str, str] = {}
+    excuses: list[Excuse] = []
     for lang, text in (("zh", zh), ("en", en)):
         for found in knowledge.exceptions.find(text, lang):
             row = knowledge.exceptions.rows[found.row]
             assert isinstance(row, Exception_)
-            excuses[row.id] = row.kind
-    return Reading(zh, en, tuple(places), tuple(_claims(places, zh, en, knowledge.era_years)), excuses)
+            excuses.append(Excuse(row.id, row.kind, lang, found.start, found.end))
+    return Reading(zh, en, tuple(places), tuple(_claims(places, zh, en, knowledge.era_years)), tuple(excuses))

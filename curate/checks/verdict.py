@@ -82,7 +82,8 @@ def check_all(
     out = []
     for r, e, f in zip(readings, evidence, features, strict=True):
         flags = [*anachronism.check(r, known), *confusion.check(r, known)]
-        score = model.score(f) if f else 1.0
+        # Untranslated or swapped text is no match, whatever the vectors say.
+        score = model.score(f) * (0.1 if e.faults else 1.0) if f else 1.0
         if f:
             flags += mismatch.flags(r, e) if score < model.cut or e.faults else []
             if score < model.cut and not any(x.check == "mismatch" for x in flags):

@@ -1,6 +1,6 @@
 """Fingerprints of clips: signs of low DCT coefficients of small grey pictures, a few times a second, in several crops.
 
-Each hash has 63 bits: the signs of the 8 × 8 lowest coefficients of a 32 × 32 picture without the mean. Flips and quarter turns only
+Each hash has 63 bits: the signs of the 8 × 8 lowest coefficients of a 32 × 32 picture without the mean, and which of them can be trusted. Flips and quarter turns only
 change signs and places of coefficients, so they need no pictures. Crops are hashed with the clip, so that a cropped copy meets a crop
 of the original. Flat pictures have no hash: there is nothing to compare.
 """
@@ -22,6 +22,7 @@ Hashes = npt.NDArray[np.uint64]
 SMALL = 96
 SIDE, LOW = 32, 8
 # Crops as (left, top, right, bottom) shares that are cut off; the first is the whole picture, the second is without black bars.
+# The last two leave out where logos and subtitles sit; they are compared with each other.
 WHOLE_CROP, BARS_CROP = 0, 1
 CROPS: tuple[tuple[float, float, float, float], ...] = (
     (0.0, 0.0, 0.0, 0.0),
@@ -32,10 +33,13 @@ CROPS: tuple[tuple[float, float, float, float], ...] = (
     (0.1, 0.0, 0.0, 0.1),
     (0.0, 0.1, 0.1, 0.0),
     (0.1, 0.1, 0.0, 0.0),
-    (0.0, 0.0, 0.0, 0.15),
+    (0.0, 0.0, 0.0, 0.2),
+    (0.0, 0.25, 0.0, 0.0),
 )
 # A picture whose brightness differs less than this (standard deviation, of 255) shows nothing.
 FLAT = 2.5
+# A coefficient is trusted above this (grey levels, orthonormal DCT) and above this share of the largest one.
+NOISE, RELATIVE_NOISE = 4.0, 0.012
 # Bars are black in every sample.
 BLACK = 20
 
@@ -49,26 +53,28 @@ def _dct() -> npt.NDArray[np.float32]:
     return matrix.astype(np.float32)
 
 
-def hash_pictures(pictures: Array) -> Hashes:
+def hash_pictures(pictures: Array) -> tuple[Hashes, Hashes]:
     """Hash grey pictures.
 
     Args:
         pictures: array of shape ``(n, 32, 32)``, any number type.
 
     Returns:
-        Array of shape ``(n,)``, uint64; 0 for a flat picture.
+        ``(signs, sure)``, both of shape ``(n,)``, uint64: the signs of the coefficients, and which of them are large enough to be trusted;
+        signs that are not are 0. Both are 0 for a flat picture.
 
     Source:
         perceptual hash by signs of the low DCT coefficients, as in pHash (Zauner 2010), against zero instead of the median.
     """
     values = pictures.astype(np.float32)
     low = np.einsum("ki,nij,lj->nkl", _dct(), values, _dct(), optimize=True).reshape(len(values), -1)
-    bits = (low[:, 1:] > 0).astype(np.uint64)
-    weights = np.uint64(1) << np.arange(1, LOW * LOW, dtype=np.uint64)
-    out = (bits * weights).sum(axis=1, dtype=np.uint64)
-    # The lowest bit says that there is a hash at all.
-    flat = values.reshape(len(values), -1).std(axis=1) < FLAT
-    return np.where(flat, np.uint64(0), out | np.uint64(1))
+    low[:, 0] = 0
+    size = np.abs(low)
+    trusted = size > np.maximum(NOISE, RELATIVE_NOISE * size.max(axis=1, keepdims=True))
+    trusted &= (values.reshape(len(values), -1).std(axis=1) >= FLAT)[:, None]
+    weights = np.uint64(1) << np.arange(LOW * LOW, dtype=np.uint64)
+    sure = (trusted * weights).sum(axis=1, dtype=np.uint64)
+    return ((low > 0) & trusted).astype(np.uint64) @ weights, sure
 
 
 @lru_cache(maxsize=1)
@@ -90,19 +96,25 @@ TURNS = 8
 FLIP = 1
 
 
-def turned(hashes: Hashes, turn: int) -> Hashes:
+def turned(signs: Hashes, sure: Hashes, turn: int) -> tuple[Hashes, Hashes]:
     """Return the hashes of the flipped or turned pictures.
 
     Args:
-        hashes: any shape.
+        signs: any shape.
+        sure: of the same shape.
         turn: 0 as it is, 1 mirrored left to right, 2 upside down, 3 both (half a turn), 4 to 7 the same after swapping rows and columns.
     """
     source, mask = _turns()[turn]
-    out = hashes
     if turn >= TURNS // 2:
-        bits = (hashes[..., None] >> np.arange(64, dtype=np.uint64)) & np.uint64(1)
-        out = (bits[..., source] << np.arange(64, dtype=np.uint64)).sum(axis=-1, dtype=np.uint64)
-    return np.where(hashes == 0, hashes, out ^ mask)
+        signs, sure = (_moved(x, source) for x in (signs, sure))
+    return (signs ^ mask) & sure, sure
+
+
+def _moved(bits: Hashes, source: npt.NDArray[np.int64]) -> Hashes:
+    places = np.arange(64, dtype=np.uint64)
+    single = (bits[..., None] >> places) & np.uint64(1)
+    out: Hashes = (single[..., source] << places).sum(axis=-1, dtype=np.uint64)
+    return out
 
 
 def sample_times(duration: float) -> float:
@@ -129,7 +141,8 @@ def fingerprint_file(
         step: seconds between samples; by length if ``None``.
 
     Returns:
-        ``times`` (float32, seconds from the clip's start), ``hashes`` (uint64, samples × crops), ``duration_s``, ``frames``.
+        ``times`` (float32, seconds from the clip's start), ``signs`` and ``sure`` (uint64, samples × crops), ``duration_s``,
+        ``frames``, ``size``.
 
     Raises:
         Refused: nothing could be decoded.
@@ -159,8 +172,8 @@ def fingerprint_file(
             raise Refused("no_frames", tally.first or "no frame could be decoded")
         if rotation:
             small = [np.ascontiguousarray(np.rot90(s, k=round(rotation / 90) % 4)) for s in small]
-        hashes = hash_clip(np.stack(small))
-        return {"times": np.array(times, np.float32), "hashes": hashes, "duration_s": max(span, last), "frames": count, "size": list(shape)}
+        signs, sure = hash_clip(np.stack(small))
+        return {"times": np.array(times, np.float32), "signs": signs, "sure": sure, "duration_s": max(span, last), "frames": count, "size": list(shape)}
 
 
 def _span(container: Any, stream: Any, start: float | None, end: float | None) -> float:
@@ -184,14 +197,14 @@ def bars(small: Array) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(bright.shape[1] - 1 - columns[-1]), int(bright.shape[0] - 1 - rows[-1])
 
 
-def hash_clip(small: Array) -> Hashes:
+def hash_clip(small: Array) -> tuple[Hashes, Hashes]:
     """Hash the samples of a clip in all crops.
 
     Args:
         small: array of shape ``(n, 96, 96)``, uint8.
 
     Returns:
-        Array of shape ``(n, len(CROPS))``, uint64; the second column is 0 where there are no bars.
+        ``(signs, sure)`` of shape ``(n, len(CROPS))``, uint64; the second column is 0 where there are no bars.
     """
     import cv2
 
@@ -199,7 +212,7 @@ def hash_clip(small: Array) -> Hashes:
     has_bars = max(left, top, right, bottom) >= 2
     height, width = small.shape[1:]
     inner = small[:, top : height - bottom, left : width - right] if has_bars else small
-    out = np.zeros((len(small), len(CROPS)), np.uint64)
+    signs, sure = (np.zeros((len(small), len(CROPS)), np.uint64) for _ in range(2))
     for number, (x0, y0, x1, y1) in enumerate(CROPS):
         if number == BARS_CROP and not has_bars:
             continue
@@ -207,5 +220,5 @@ def hash_clip(small: Array) -> Hashes:
         h, w = source.shape[1:]
         part = source[:, round(h * y0) : max(round(h * y0) + 2, h - round(h * y1)), round(w * x0) : max(round(w * x0) + 2, w - round(w * x1))]
         pictures = np.stack([cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for p in np.ascontiguousarray(part)])
-        out[:, number] = hash_pictures(pictures)
-    return out
+        signs[:, number], sure[:, number] = hash_pictures(pictures)
+    return signs, sure

@@ -127,7 +127,7 @@ def main() -> int:
     """Fit, choose the cut at 5 % false alarms on matches, save."""
     pairs, labels, weights = examples()
     x, y, w = matrix(pairs), np.array(labels, np.float32)[:, None], np.array(weights, np.float32)
-    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
+    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 0.05)
     theta, bias = train((x - mean) / scale, y, w, steps=600, rate=0.05, decay=1e-4)
     p = 1.0 / (1.0 + np.exp(-(((x - mean) / scale) @ theta + bias)))[:, 0]
     cut = float(np.quantile(p[y[:, 0] > 0], 0.03))
