@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from curate import card
+from curate.lexicon import Lexicon
 from curate.release import ReleaseResult, make
 from curate.run import run
+from curate.taxonomy import Taxonomy
 
 SCENES = [
     ("端午节的早晨，江面上龙舟竞渡，鼓声震天。", "Dragon boats race on the river on the morning of the Dragon Boat Festival."),
@@ -70,6 +73,17 @@ def write_project(
     return recipe
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _read_once() -> Iterator[None]:
+    """The knowledge files are large; a test process needs to read them once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (Lexicon, Taxonomy):
+            whole = kind.load()
+            original = kind.load
+            patch.setattr(kind, "load", lambda *a, _w=whole, _o=original, **k: _o(*a, **k) if a or any(k.values()) else _w)
+        yield
+
+
 @pytest.fixture(scope="session")
 def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ReleaseResult]:
     """A finished release of captions only: the recipe and what was written."""
@@ -79,8 +93,9 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ReleaseRes
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Callable[..., Path]:
-    """Write a project, run it, and return the recipe."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Write a project, run it, and return the recipe; its releases have no figures, as ``released`` has them."""
+    monkeypatch.setattr(card, "draw", lambda *_: ([], "no figures in this test"))
 
     def build(**given: Any) -> Path:
         recipe = write_project(tmp_path / "project", **given)
