@@ -137,7 +137,7 @@ def in_script(text: str, script: Script) -> str:
     return {"hans": to_simplified, "hant": to_traditional}.get(script, str)(text)
 
 
-def _no_reading(run: str) -> list[list[str]]:
+def _no_reading(run: str) -> Any:
     return [[""]] * len(run)
 
 

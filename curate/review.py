@@ -27,7 +27,6 @@ from curate.workspace import Workspace, write_atomic, write_parquet
 STORE_VARIABLE = "LEISHU_STORE"
 _COLUMNS = ("clip_id", "media", "uri", "start_s", "end_s", "zh", "en", "zh_origin", "en_origin", "source", "source_id", "license", "attribution")
 _OPTIONAL = ("zh_script", "terms", "themes", "eras", "regions", "cells", "flags", "dup_group", "queue_why")
-_SHOWN_LENGTH = 20_000
 SNAPSHOT = pl.Schema(
     {"record_id": pl.String(), "item_id": pl.String(), "queue": pl.String(), "zh": pl.String(), "en": pl.String(), "reviewer": pl.String(),
      "kind": pl.String(), "verdict": pl.String(), "edits": pl.String(), "labels": pl.List(pl.String()), "note": pl.String(),
@@ -138,7 +137,7 @@ def _item(row: Mapping[str, Any], queue: str, overlap: int, lexicon: Lexicon, me
     marks, flags, suggestion = _marks(row, lexicon)
     themes, eras = _ids(row.get("themes")), _ids(row.get("eras"))
     shown = {
-        "zh": None if zh is None else zh[:_SHOWN_LENGTH], "en": None if en is None else en[:_SHOWN_LENGTH], "zh_origin": row["zh_origin"],
+        "zh": zh, "en": en, "zh_origin": row["zh_origin"],
         "en_origin": row["en_origin"], "zh_script": row.get("zh_script"), "marks": marks, "flags": flags, "near": near, "themes": themes, "eras": eras,
         "media": media.add(row), "from": {n: row[n] for n in ("source", "source_id", "license", "attribution", "clip_id")},
     }  # fmt: skip
@@ -229,9 +228,7 @@ def snapshot(store: ReviewStore, queue: str) -> pl.DataFrame:
     texts = {i.item_id: i.shown for i in store.get(decisions.get_column("item_id").unique().to_list())}
     ids = decisions.get_column("item_id").to_list()
     shown = {lang: pl.Series(lang, [texts[i].get(lang) for i in ids], dtype=pl.String) for lang in ("zh", "en")}
-    return (
-        decisions.with_columns(queue=pl.lit(queue), **shown).select(*SNAPSHOT).cast(dict(SNAPSHOT)).sort("record_id", "item_id", "reviewer", "kind")
-    )
+    return decisions.with_columns(queue=pl.lit(queue), **shown).select(*SNAPSHOT).cast(SNAPSHOT).sort("record_id", "item_id", "reviewer", "kind")
 
 
 def pull(workspace: Path | Workspace | str, queue: str = "", store: str | None = None) -> Pulled:
@@ -335,3 +332,25 @@ def facts(workspace: Path | Workspace | str, queue: str = "", store: str | None 
         return {**state(source, name), "agreement": agree(source, name)[""].to_json()}
     finally:
         source.close()
+
+
+def read_export(path: Path) -> list[dict[str, Any]]:
+    """Read a file written by ``curate review export``.
+
+    Args:
+        path: JSON Lines.
+
+    Raises:
+        DataError: a line is no JSON object; names it.
+    """
+    out = []
+    with path.open(encoding="utf-8") as f:
+        for number, line in enumerate(f, 1):
+            try:
+                row = json.loads(line)
+            except (json.JSONDecodeError, RecursionError) as e:
+                raise DataError(f"{path}:{number}: {e}", hint="use a file written by curate review export") from e
+            if not isinstance(row, dict):
+                raise DataError(f"{path}:{number}: expected an object")
+            out.append(row)
+    return out
