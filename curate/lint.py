@@ -16,7 +16,7 @@ from curate.text import script_of, to_simplified
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _HAN = re.compile("[\u3400-\u9fff]")
 # Simplified characters that OpenCC's tables call traditional, or that stay in names.
-_KEPT = set("乾著徵於鍾")
+_KEPT = set("乾著徵於鍾纁蟳錞麴袷詝鱀霑濛鵩彄綎鋐")
 
 
 @dataclass(frozen=True)
