@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "publish": ("release",),
 }
 # group name: module with ``app``
-GROUPS: dict[str, str] = {"lexicon": "lexicon", "clips": "clips", "review": "review"}
+GROUPS: dict[str, str] = {"lexicon": "lexicon", "clips": "clips", "review": "review", "prompts": "prompts"}
 
 
 def _version(value: bool) -> None:

@@ -1,0 +1,169 @@
+"""Sentences from slots: many shapes per language, chosen apart, so that the English is no word-by-word twin of the Chinese."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+from typing import NamedTuple
+
+from curate.prompts.slots import LIVING, Book, Pair, Slots
+
+_SUBORDINATE = re.compile(r"\b(until|as|while|when|that|which|so|if|before|after)\b")
+_VERB = re.compile(r"\*([A-Za-z]+)")
+_NO_DOUBLE = frozenset("wxy")
+_BEFORE_VERB = re.compile(r"(^|,|;|\band|\bthen|\bslowly|\w+ly|\bnever|\bstill|\balso)\s*$")
+
+
+class Text(NamedTuple):
+    """A rendered prompt with the shapes that were used."""
+
+    zh: str
+    en: str
+    zh_shape: str
+    en_shape: str
+
+
+def ing(verb: str) -> str:
+    """Return the present participle of an English verb in the third person or the base form.
+
+    Example:
+        >>> [ing(v) for v in ("lifts", "dips", "carries", "takes", "pushes", "ties", "is", "draw")]
+        ['lifting', 'dipping', 'carrying', 'taking', 'pushing', 'tying', 'being', 'drawing']
+    """
+    if verb in ("is", "are"):
+        return "being"
+    if verb == "has":
+        return "having"
+    base = verb
+    if base.endswith("ies") and len(base) > 4:
+        base = base[:-3] + "y"
+    elif re.search(r"(ss|sh|ch|x|zz|o)es$", base):
+        base = base[:-2]
+    elif base.endswith("s") and not base.endswith("ss"):
+        base = base[:-1]
+    if base.endswith("ie"):
+        return base[:-2] + "ying"
+    if base.endswith("e") and not base.endswith(("ee", "oe", "ye", "nge")):
+        return base[:-1] + "ing"
+    short = len(re.findall(r"[aeiouy]+", base)) == 1
+    if short and re.search(r"[^aeiou][aeiou][^aeiou]$", base) and base[-1] not in _NO_DOUBLE:
+        return base + base[-1] + "ing"
+    return base + "ing"
+
+
+def finite(text: str) -> str:
+    """Drop the verb marks."""
+    return text.replace("*", "")
+
+
+def participle(text: str, clause: bool = False) -> str | None:
+    """Turn the marked verbs into participles; ``None`` if the phrase has a second subject that would not survive it.
+
+    Args:
+        text: a phrase with marked verbs.
+        clause: the phrase has its own subject, so every verb may turn.
+
+    Example:
+        >>> participle("*grinds ink and *lifts the brush until the tip *drips")
+        'grinding ink and lifting the brush until the tip drips'
+        >>> participle("*lifts the lid and steam *rises") is None
+        True
+    """
+    cut = _SUBORDINATE.search(text)
+    end = cut.start() if cut else len(text)
+    head, tail = text[:end], text[end:]
+    if not clause:
+        for m in _VERB.finditer(head):
+            if not _BEFORE_VERB.search(head[: m.start()]):
+                return None
+    return _VERB.sub(lambda m: ing(m.group(1)), head) + finite(tail)
+
+
+def _fill(template: str, values: dict[str, str]) -> str | None:
+    """Fill a template; a ``[a|b]`` group gives its first alternative whose slots are all there; groups may nest."""
+    while True:
+        m = re.search(r"\[([^\[\]]*)\]", template)
+        if not m:
+            break
+        chosen = next((x for x in m.group(1).split("|") if all(values.get(k) for k in re.findall(r"\{(\w+)\}", x))), "")
+        template = template[: m.start()] + chosen + template[m.end() :]
+    if any(not values.get(k) for k in re.findall(r"\{(\w+)\}", template)):
+        return None
+    return re.sub(r"\{(\w+)\}", lambda m: values[m.group(1)], template)
+
+
+def _put(text: str, s: Slots, lang: str) -> str:
+    for name, pair in s.props:
+        text = text.replace("{" + name + "}", pair.zh if lang == "zh" else pair.en)
+    for name, word in s.act.pronouns.items():
+        text = text.replace("{" + name + "}", word)
+    return text
+
+
+def _zh_values(s: Slots) -> dict[str, str]:
+    count, has, noun = s.act.who.zh.partition("^")
+    dress = s.dress.zh if s.dress else ""
+    if has:
+        subject = f"{count}{dress}的{noun}" if dress else count + noun
+    else:
+        subject = count
+        m = re.match(r"^([一两几][座位名群个条道片对艘列排只匹队])(.+)$", count)
+        count, noun = (m.group(1), m.group(2)) if m else ("", "")
+    period = s.period.zh if s.period else ""
+    return {
+        "T": period, "Tde": period + ("" if period.endswith(("代", "朝")) else "的"), "P": s.place.zh if s.place else "", "S": subject,
+        "q": count, "n": noun, "d": dress, "A": s.act.does.zh, "D": s.detail.zh if s.detail else "", "L": s.light.zh,
+        "C": s.camera.sentence.zh, "c": s.camera.label.zh, "t": s.time.zh, "Y": s.style.zh, "K": s.colour.zh if s.colour else "",
+        "M": s.mood.zh if s.mood else "",
+    }  # fmt: skip
+
+
+def _en_clause(p: Pair | None) -> tuple[str, str]:
+    return (finite(p.en), participle(p.en, clause=True) or "") if p else ("", "")
+
+
+def _en_values(s: Slots, adj: dict[str, str]) -> dict[str, str]:
+    subject = s.act.who.en + (f" in {s.dress.en}" if s.dress else "")
+    # A long dress phrase needs a comma before the verb when it has one of its own.
+    if s.dress and "," in s.dress.en:
+        subject += ","
+    does = s.act.does.en
+    detail, detail_ing = _en_clause(s.detail)
+    light, light_ing = _en_clause(s.light)
+    camera = finite(s.camera.sentence.en)
+    return {
+        "T": s.period.en if s.period else "", "P": s.place.en if s.place else "", "S": subject, "A": finite(does), "Ai": participle(does) or "",
+        "D": detail, "Di": detail_ing, "L": light, "Li": light_ing, "C": camera,
+        "C_as": "yes" if not re.search(r" (until|reveals|dwindles|empty)\b", camera) else "",
+        "c": s.camera.label.en, "t": s.time.en, "t_adj": adj[s.time.zh], "Y": s.style.en, "K": s.colour.en if s.colour else "",
+        "M": s.mood.en if s.mood else "", "noP": "" if s.place else "yes",
+    }  # fmt: skip
+
+
+def _capitals(text: str) -> str:
+    text = re.sub(r"\s+", " ", text).replace(" ,", ",").replace(",,", ",").replace(",.", ".").replace(",;", ";").replace(",:", ":").strip()
+    return re.sub(r"(^|[.!?] )([a-z])", lambda m: m.group(1) + m.group(2).upper(), text)
+
+
+def render(book: Book, s: Slots, rng: Random) -> Text:
+    """Write the prompt in both languages.
+
+    Args:
+        book: slot data with the sentence shapes.
+        s: slots.
+        rng: seeded generator that chooses the shapes.
+    """
+    out: list[tuple[str, str]] = []
+    for lang in ("zh", "en"):
+        values = _zh_values(s) if lang == "zh" else _en_values(s, book.patterns["times_adj"])
+        usable = []
+        for shape in book.patterns[lang]:
+            if all(values.get(k) for k in shape.get("needs", ())) and (s.era != LIVING or "T" not in shape.get("needs", ())):
+                text = _fill(shape["text"], values)
+                if text is not None:
+                    usable.append((text, shape["id"]))
+        text, name = rng.choice(usable)
+        text = _put(text, s, lang)
+        out.append((_capitals(text) if lang == "en" else text.replace("，，", "，").replace("，。", "。"), name))
+    (zh, z), (en, e) = out
+    return Text(zh, en, z, e)
