@@ -6,6 +6,7 @@ word edge on both sides, and a capital where the form has one, so that "Song" is
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -146,8 +147,11 @@ class Matcher:
         return hits
 
 
+_LATIN = re.compile("[A-Za-z]")
+
+
 def _no_latin(text: str) -> bool:
-    return not any("a" <= c <= "z" or "A" <= c <= "Z" for c in text)
+    return _LATIN.search(text) is None
 
 
 def _is_latin_word(char: str) -> bool:

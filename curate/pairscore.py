@@ -119,7 +119,7 @@ def judge_file(path: Path, res: Resources, options: Mapping[str, Any]) -> Judged
     """
     pairs = []
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as e:
         raise DataError(f"cannot read the pairs in {path}: {e}") from e
     for number, line in enumerate(lines, 1):

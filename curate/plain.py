@@ -367,7 +367,7 @@ def read_queries(query: str | None, path: Path | None) -> list[dict[str, str]]:
         return [{"id": "query", "query": str(query)}]
     out = []
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as e:
         raise DataError(f"cannot read the questions in {path}: {e}") from e
     for number, line in enumerate(lines, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,47 @@ def make(
         PublishRefused: something required is missing; lists all of it.
         UsageError: the folder holds something else.
     """
-    recipe_path = Path(recipe_path)
+    job, table = _job(Path(recipe_path), workspace, placeholder_ok)
+    final = Path(out) if out else job.ws.root / "releases" / f"{job.spec.name}-{job.spec.version}"
+    faults = refusals(table, job.spec, job.text, job.review, placeholder_ok)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    staging = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        staging.mkdir()
+        table, missing = releasedata.place_media(table, job.spec.media, job.base, staging, final)
+        if faults + missing:
+            raise PublishRefused(_listed(faults + missing), hint="mend these and run curate release again")
+        result = _fill(job, table, staging)
+        return _swap(staging, final, result, replace)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def card_only(recipe_path: Path, workspace: Path | None, out: Path) -> list[str]:
+    """Write the cards, the figures and the numbers of the last finished run, whether or not it may be released yet.
+
+    Args:
+        recipe_path: the recipe with its ``publish:`` block.
+        workspace: the workspace; the recipe's own if ``None``.
+        out: folder for ``README.md``, ``README_zh.md``, ``card.json``, ``figures/``.
+
+    Returns:
+        What is missing for a release, one line each.
+
+    Raises:
+        PublishRefused: there is no finished run.
+    """
+    job, table = _job(Path(recipe_path), workspace, placeholder_ok=True)
+    faults = refusals(table, job.spec, job.text, job.review, placeholder_ok=False)
+    with tempfile.TemporaryDirectory(prefix="leishu-card-") as temp:
+        result = _fill(job, table, Path(temp))
+        for path in [*(result.path / n for n in (*CARDS, "card.json")), *result.figures]:
+            write_atomic(out / path.relative_to(result.path), path.read_bytes())
+    return faults
+
+
+def _job(recipe_path: Path, workspace: Path | None, placeholder_ok: bool) -> tuple[_Job, pl.DataFrame]:
     recipe, _ = load_recipe(recipe_path)
     spec = _publish(recipe, recipe_path)
     base = recipe_path.resolve().parent
@@ -143,21 +184,7 @@ def make(
     text = prose.load(prose.find(spec.prose, base)) if spec.prose else None
     table = releasedata.load(ws, key, spec.columns)
     review = reviewfacts.summary(table, reviewfacts.snapshot(ws, manifest))
-    final = Path(out) if out else ws.root / "releases" / f"{spec.name}-{spec.version}"
-    faults = refusals(table, spec, text, review, placeholder_ok)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    staging = final.with_name(f".{final.name}.{os.getpid()}.tmp")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        staging.mkdir()
-        table, missing = releasedata.place_media(table, spec.media, base, staging, final)
-        if faults + missing:
-            raise PublishRefused(_listed(faults + missing), hint="mend these and run curate release again")
-        job = _Job(recipe, spec, text, ws, key, manifest, review, base, placeholder_ok)
-        result = _fill(job, table, staging)
-        return _swap(staging, final, result, replace)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    return _Job(recipe, spec, text, ws, key, manifest, review, base, placeholder_ok), table
 
 
 def _listed(faults: list[str]) -> str:
@@ -283,7 +310,7 @@ def verify(folder: Path) -> list[str]:
     listed = folder / "SHA256SUMS"
     if not listed.is_file():
         raise UsageError(f"{folder} is no release (no SHA256SUMS)", hint="curate release RECIPE")
-    want = {line[66:]: line[:64] for line in listed.read_text(encoding="utf-8").splitlines()}
+    want = {line[66:]: line[:64] for line in listed.read_text(encoding="utf-8").split("\n") if line}
     have = releasedata.sums(folder)
     out = [f"{n}: missing" for n in want if n not in have]
     out += [f"{n}: the bytes are not those that were released" for n in want if n in have and have[n] != want[n]]

@@ -16,7 +16,7 @@ from curate import agreement, index
 from curate.display import on_original, place_map, rewritten
 from curate.errors import DataError, UsageError, did_you_mean
 from curate.items import Item, item_id, outcome, queue_name
-from curate.lexicon import Lexicon
+from curate.lexicon import COLUMNS, Lexicon
 from curate.reviewmedia import MediaFolder
 from curate.stage import Resources, call
 from curate.stages.sample import STAGE as SAMPLE
@@ -354,3 +354,30 @@ def read_export(path: Path) -> list[dict[str, Any]]:
                 raise DataError(f"{path}:{number}: expected an object")
             out.append(row)
     return out
+
+
+def cells(store: ReviewStore, queue: str) -> dict[str, tuple[int, int]]:
+    """Return ``(open, all)`` items per cell ``theme|era`` of a queue."""
+    free = store.tags(queue, open_only=True)
+    return {t[5:]: (free.get(t, 0), n) for t, n in store.tags(queue).items() if t.startswith("cell:") and "|" in t}
+
+
+def count(store: ReviewStore, queue: str) -> int:
+    """Return how many decisions a queue has, undone and replaced ones too."""
+    return store.count_decisions(queue)
+
+
+def lexicon_patch(proposals: Iterable[Mapping[str, Any]]) -> str:
+    """Return proposed terms as rows of a lexicon file, for a person to look at and put in.
+
+    Args:
+        proposals: from ``ReviewStore.proposals``.
+    """
+    lines = ["\t".join(COLUMNS)]
+    for p in proposals:
+        term = {k: " ".join(str(v).split()) for k, v in p["term"].items()}
+        term["source"] = f"{term.get('source', '')} (proposed by {p['reviewer']})".strip()
+        term["id"] = term.get("id") or f"{term.get('theme', 'new')}-{p['proposal_id'].lower()}"
+        term["context"] = term.get("context") or "free"
+        lines.append("\t".join(term.get(c, "") for c in COLUMNS))
+    return "\n".join(lines) + "\n"

@@ -26,6 +26,7 @@ from curate.storedesk import PLACES as _PLACES
 from curate.storedesk import Desk, Rows, json_text, stamp
 from curate.storeschema import MIGRATIONS, SCHEMA_TABLE, VERSION
 
+_LEASE = 900.0
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "afs", "ceph", "lustre")
 DECISIONS = pl.Schema(
     {"decision_id": pl.String(), "item_id": pl.String(), "record_id": pl.String(), "clip_id": pl.String(), "reviewer": pl.String(),
@@ -241,10 +242,15 @@ class ReviewStore(Desk):
         with self._read() as c:
             return self._rows(c, sql)
 
-    def tags(self, queue: str) -> dict[str, int]:
-        """Return how many items of a queue carry each tag."""
-        sql = """SELECT t.tag, count(*) AS n FROM items i JOIN item_tags t ON t.item_id = i.item_id
-                 WHERE i.queue = :q AND i.retired_at IS NULL GROUP BY t.tag ORDER BY t.tag"""
+    def tags(self, queue: str, open_only: bool = False) -> dict[str, int]:
+        """Return how many items of a queue carry each tag.
+
+        Args:
+            queue: the queue.
+            open_only: count only items with a free place.
+        """
+        sql = f"""SELECT t.tag, count(*) AS n FROM items i JOIN item_tags t ON t.item_id = i.item_id
+                  WHERE i.queue = :q AND i.retired_at IS NULL {"AND i.places > 0" if open_only else ""} GROUP BY t.tag ORDER BY t.tag"""
         with self._read() as c:
             return {r["tag"]: int(r["n"]) for r in self._rows(c, sql, {"q": queue})}
 
@@ -290,7 +296,7 @@ class ReviewStore(Desk):
 
     # ---- leases
 
-    def claim(self, queue: str, reviewer: str, n: int = 1, ttl_s: float = 900, tag: str | None = None) -> list[Item]:
+    def claim(self, queue: str, reviewer: str, n: int = 1, ttl_s: float = _LEASE, tag: str | None = None) -> list[Item]:
         """Lease the next items to a reviewer: those still held by them first, then the most urgent free ones.
 
         An item is free while decisions and other people's live leases together are fewer than its overlap, and the reviewer has not
@@ -406,6 +412,10 @@ class ReviewStore(Desk):
         conflict = last["decision_id"] if last is not None and last["decision_id"] != d.base else None
         self._insert(c, d, at, conflict)
         self._run(c, "DELETE FROM claims WHERE item_id = :i AND reviewer = :r", {"i": d.item_id, "r": d.reviewer})
+        if d.verdict == "undo" and d.kind == "review":
+            # Whoever takes a decision back is about to make another one: the item is theirs for a while.
+            until = stamp(self._clock() + timedelta(seconds=_LEASE))
+            self._run(c, "INSERT INTO claims VALUES (:i, :r, :u)", {"i": d.item_id, "r": d.reviewer, "u": until})
         self._run(c, "DELETE FROM drafts WHERE item_id = :i AND reviewer = :r", {"i": d.item_id, "r": d.reviewer})
         self._run(c, f"{_PLACES} WHERE item_id = :i", {"i": d.item_id})
         return Receipt(d.decision_id, at, False, conflict)
@@ -473,6 +483,12 @@ class ReviewStore(Desk):
         with self._read() as c:
             rows = self._rows(c, sql, {"q": queue})
         return pl.DataFrame([{**r, "labels": json.loads(r["labels"])} for r in rows], schema=DECISIONS)
+
+    def count_decisions(self, queue: str) -> int:
+        """Return how many decisions a queue has, undone and replaced ones too."""
+        sql = "SELECT count(*) FROM decisions d JOIN items i ON i.item_id = d.item_id WHERE i.queue = :q"
+        with self._read() as c:
+            return int(self._run(c, sql, {"q": queue}).scalar_one())
 
     def progress(self, queue: str) -> pl.DataFrame:
         """Count the newest decisions per reviewer: one column per verdict, ``seconds`` (median) and ``last`` (time of the last one)."""

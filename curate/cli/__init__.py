@@ -18,8 +18,9 @@ from curate.errors import CurateError
 # module: names of its functions that are commands
 COMMANDS: dict[str, tuple[str, ...]] = {
     "pipeline": ("init", "plan", "run", "status", "explain", "columns", "verify", "gc", "doctor"),
+    "demo": ("demo",),
     "plain": ("tag", "check", "dedup", "search", "coverage", "balance"),
-    "publish": ("release",),
+    "publish": ("release", "card", "publish"),
 }
 # group name: module with ``app``
 GROUPS: dict[str, str] = {"lexicon": "lexicon", "clips": "clips", "review": "review", "prompts": "prompts"}

@@ -73,13 +73,14 @@ def run(
     if as_json:
         emit(result.manifest)
     else:
-        _ledger(result.manifest, result.workspace)
+        ledger(result.manifest)
         for line in result.records[0].notes:
             note(line)
         say(f"workspace: {result.workspace.root}   run: {result.run_id}")
 
 
-def _ledger(manifest: dict[str, Any], ws: Any) -> None:
+def ledger(manifest: dict[str, Any]) -> None:
+    """Print the ledger of a run."""
     rows = []
     for s in manifest["steps"]:
         gone = s["rows_in"] - s["rows_live"]
@@ -102,7 +103,7 @@ def status(recipe: Path = typer.Argument(None, help="The recipe."), workspace: P
     rows = [(r["run_id"], r["recipe_name"], r["status"], r["started_at"], r["error"] or "") for r in runs[-10:]]
     table(f"runs in {ws.root}", ["run", "recipe", "status", "started", "error"], rows)
     if any(r["status"] == "done" for r in runs):
-        _ledger(ws.last_run(), ws)
+        ledger(ws.last_run())
 
 
 def explain(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from curate.cli.show import JSON, emit, note, say, working
+from curate.cli.show import JSON, emit, note, say, table, working
 
 RECIPE = typer.Argument(..., help="The recipe (YAML) with a publish: block.")
 WORKSPACE = typer.Option(None, "--workspace", "-w", help="Workspace folder; beside the recipe by default.")
@@ -33,3 +33,48 @@ def release(
     splits = ", ".join(f"{k} {v['rows']}" for k, v in done.facts["by_split"].items())
     say(f"released {done.facts['name']} {done.facts['version']}: {done.facts['records']} rows ({splits}), {len(done.files)} files\n{done.path}")
     say(f"card: {done.card_path}   next: curate publish {done.path} --to folder --out …   or: curate export TARGET {done.path} --out …")
+
+
+def card(
+    recipe: Path = RECIPE,
+    workspace: Path = WORKSPACE,
+    out: Path = typer.Option(Path("card"), "--out", "-o", help="Folder for the cards, figures and numbers."),
+    as_json: bool = JSON,
+) -> None:
+    """Write the card of the last run, and say what a release still needs."""
+    from curate.release import card_only
+
+    with working("writing the card"):
+        missing = card_only(recipe, workspace, out)
+    if as_json:
+        emit({"path": str(out), "missing": missing})
+        return
+    say(f"wrote {out / 'README.md'} and {out / 'README_zh.md'}")
+    for line in missing:
+        note(f"missing for a release: {line}")
+
+
+def publish(
+    release: Path = typer.Argument(..., help="The release folder."),
+    to: str = typer.Option(..., "--to", help="folder, git, hf or modelscope."),
+    where: str = typer.Option(..., "--repo", "--out", "--remote", help="OWNER/NAME on a hub, a folder, or a git remote."),
+    public: bool = typer.Option(False, "--public", help="Make the repository public; private otherwise."),
+    endpoint: str = typer.Option(None, "--endpoint", help="Address of a mirror or another server."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only list what would be sent; nothing is contacted."),
+    as_json: bool = JSON,
+) -> None:
+    """Bring a release to a folder, a git remote or a hub, and check by hashes that it arrived."""
+    from curate.publish import publish as send
+
+    with working(f"publishing to {to}"):
+        plan = send(release, to, where, not public, endpoint, dry_run)
+    if as_json:
+        emit(plan.__dict__)
+        return
+    if dry_run:
+        table("would send", ["file", "bytes", "sha256"], [(f["path"], f"{f['bytes']:,}", f["sha256"][:12]) for f in plan.files], right=(1,))
+    for line in plan.notes:
+        note(line)
+    kind = ("private" if plan.private else "PUBLIC") + " " if to in ("hf", "modelscope") else ""
+    done = f"{plan.verified} files verified by hash\n{plan.url}" if plan.sent else f"dry run: {len(plan.files)} files, {plan.bytes:,} bytes"
+    say(f"{kind}{to} {plan.where}: {done}")

@@ -6,22 +6,26 @@ One equal picture is never enough: the pictures of the common part must agree on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from curate import index
-from curate.media.fingerprint import CROPS, TURNS, Hashes, turned
+from curate.media.fingerprint import BARS_CROP, CROPS, SAME_ONLY, TURNS, WHOLE_CROP, Hashes, cropped, turned
+from curate.media.wire import Array
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 # Columns that are searched in; the others are only asked with (a crop of one clip against the whole of another).
-INDEXED = (0, 1, 8, 9)
-SAME_ONLY = (8, 9)
+INDEXED = (0, 1, *SAME_ONLY)
+# So many bits must be trusted in both of two pictures, and such a share of those of the richer one.
+ENOUGH, SHARED = 6, 0.45
 SPEEDS = (1.0, 0.8, 1.25, 0.9, 1 / 0.9, 0.75, 4 / 3, 2 / 3, 1.5, 0.5, 2.0)
+# A match as good as this needs no second opinion.
+SURE = 0.93
 ALL_TURNS = tuple(range(TURNS))
 
 
@@ -34,7 +38,8 @@ class Rules:
         distance: share of the trusted bits of a picture that may differ.
         coverage: share of the pictures in the common part that must agree.
         overlap: share of the shorter clip that must be in the common part.
-        evidence: trusted bits that must agree in all, over different pictures.
+        evidence: trusted bits over different pictures above which the bits alone decide.
+        alike: with less, the small pictures must correlate as much.
         asked: pictures per clip that are asked for candidates.
         turns: whether upside-down and turned copies are looked for, besides mirrored ones.
     """
@@ -43,8 +48,9 @@ class Rules:
     distance: float = 0.16
     coverage: float = 0.7
     overlap: float = 0.5
-    evidence: int = 24
-    asked: int = 24
+    evidence: int = 80
+    alike: float = 0.9
+    asked: int = 16
     turns: bool = True
 
 
@@ -57,12 +63,24 @@ class Print:
         signs: samples × crops.
         sure: samples × crops.
         duration_s: of the clip.
+        thumbs: a few small grey pictures.
+        thumb_times: their times.
+        bars: shares of black bars: left, top, right, bottom.
     """
 
     times: Floats
     signs: Hashes
     sure: Hashes
     duration_s: float
+    thumbs: Array
+    thumb_times: Floats
+    bars: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Print:
+        """Return the fingerprint that a child gave."""
+        times, at = value["times"].astype(np.float64), value["thumb_times"].astype(np.float64)
+        return cls(times, value["signs"], value["sure"], float(value["duration_s"]), value["thumbs"], at, tuple(value["bars"]))
 
 
 class Match(NamedTuple):
@@ -92,9 +110,15 @@ def matches(prints: Sequence[Print | None], rules: Rules | None = None) -> list[
         first, second = prints[a], prints[b]
         assert first is not None
         assert second is not None
-        found = [m for way, _ in ways.most_common(4) if (m := _judge(a, b, first, second, way, use))]
-        if found:
-            out.append(max(found, key=lambda m: (m.score, m.turn == 0, -abs(m.offset_s))))
+        best: Match | None = None
+        for way, _ in sorted(ways.items(), key=lambda w: (-w[1], w[0]))[:4]:
+            found = _judge(a, b, first, second, way, use)
+            if found is not None and (best is None or found.score > best.score + 0.02):
+                best = found
+            if best is not None and best.score > SURE:
+                break
+        if best is not None:
+            out.append(best)
     return out
 
 
@@ -106,14 +130,21 @@ def _candidates(prints: Sequence[Print | None], rules: Rules) -> dict[tuple[int,
     base = _indexed(prints)
     out: dict[tuple[int, int], Counter[Way]] = {}
     for turn in ALL_TURNS if rules.turns else (0, 1):
-        codes, clip, crop = _asked(prints, rules, turn)
-        near = index.binary_near(base[0], codes, rules.radius)
-        a, b = clip[near.query], base[1][near.base]
-        ca, cb = crop[near.query], base[2][near.base]
+        asked = _asked(prints, rules, turn)
+        near = index.binary_near(base.signs, asked.signs, rules.radius)
+        q, r = near.query, near.base
+        a, b, ca, cb = asked.clip[q], base.clip[r], asked.crop[q], base.crop[r]
         fits = (a != b) & ((np.isin(ca, SAME_ONLY) == np.isin(cb, SAME_ONLY)) & (~np.isin(ca, SAME_ONLY) | (ca == cb)))
+        # Pictures with few trusted bits are near to nearly everything: what counts is the share of what both trust.
+        common = np.bitwise_count(asked.sure[q] & base.sure[r]).astype(np.float64)
+        most = np.maximum(np.bitwise_count(asked.sure[q]), np.bitwise_count(base.sure[r]))
+        differ = np.bitwise_count((asked.signs[q] ^ base.signs[r]) & asked.sure[q] & base.sure[r])
+        fits &= (common >= ENOUGH) & (common >= SHARED * most) & (differ <= rules.distance * common)
         # A clip that is asked finds each other clip many times; how often tells the way.
-        keys, counts = np.unique(np.stack([a[fits], b[fits], ca[fits], cb[fits]]), axis=1, return_counts=True)
-        for (x, y, cx, cy), n in zip(keys.T.tolist(), counts.tolist(), strict=True):
+        keys, counts = np.unique(((a[fits] * len(prints) + b[fits]) * 16 + ca[fits]) * 16 + cb[fits], return_counts=True)
+        for key, n in zip(keys.tolist(), counts.tolist(), strict=True):
+            both, cx, cy = key >> 8, key >> 4 & 15, key & 15
+            x, y = divmod(both, len(prints))
             pair, way = ((x, y), (turn, cx, cy)) if x < y else ((y, x), (_inverse(turn), cy, cx))
             out.setdefault(pair, Counter())[way] += n
     return out
@@ -124,37 +155,45 @@ def _inverse(turn: int) -> int:
     return {5: 6, 6: 5}.get(turn, turn)
 
 
-def _indexed(prints: Sequence[Print | None]) -> tuple[Hashes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    codes, clips, crops = [], [], []
-    for number, item in enumerate(prints):
-        for column in INDEXED if item is not None else ():
-            assert item is not None
-            values = np.unique(item.signs[item.sure[:, column] != 0, column])
-            codes.append(values)
-            clips.append(np.full(len(values), number))
-            crops.append(np.full(len(values), column))
-    return _joined(codes, np.uint64), _joined(clips, np.int64), _joined(crops, np.int64)
+class _Codes(NamedTuple):
+    """Different pictures of all clips: their bits, and whose they are."""
+
+    signs: Hashes
+    sure: Hashes
+    clip: npt.NDArray[np.int64]
+    crop: npt.NDArray[np.int64]
 
 
-def _asked(prints: Sequence[Print | None], rules: Rules, turn: int) -> tuple[Hashes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    codes, clips, crops = [], [], []
+def _indexed(prints: Sequence[Print | None]) -> _Codes:
+    return _codes([(n, p.signs, p.sure, INDEXED) for n, p in enumerate(prints) if p is not None])
+
+
+def _asked(prints: Sequence[Print | None], rules: Rules, turn: int) -> _Codes:
     # Copies that are upside down or on their side are rare: whole pictures only, and fewer of them.
-    columns, most = (range(len(CROPS)), rules.asked) if turn <= 1 else ((0, 1), 8)
+    columns, most = (tuple(range(len(CROPS))), rules.asked) if turn <= 1 else ((0, 1), 8)
+    parts = []
     for number, item in enumerate(prints):
-        if item is None:
-            continue
-        rows = np.unique(np.linspace(0, len(item.times) - 1, min(most, len(item.times))).round().astype(int))
-        signs, sure = turned(item.signs[rows], item.sure[rows], turn)
+        if item is not None:
+            rows = np.unique(np.linspace(0, len(item.times) - 1, min(most, len(item.times))).round().astype(int))
+            parts.append((number, *turned(item.signs[rows], item.sure[rows], turn), columns))
+    return _codes(parts)
+
+
+def _codes(parts: Sequence[tuple[int, Hashes, Hashes, tuple[int, ...]]]) -> _Codes:
+    rows: list[Hashes] = []
+    where: list[tuple[int, int, int]] = []
+    for number, signs, sure, columns in parts:
         for column in columns:
-            values = np.unique(signs[sure[:, column] != 0, column])
-            codes.append(values)
-            clips.append(np.full(len(values), number))
-            crops.append(np.full(len(values), column))
-    return _joined(codes, np.uint64), _joined(clips, np.int64), _joined(crops, np.int64)
-
-
-def _joined(parts: list[npt.NDArray[np.generic]], kind: type[np.generic]) -> npt.NDArray[np.generic]:
-    return np.concatenate(parts).astype(kind) if parts else np.zeros(0, kind)
+            kept = np.bitwise_count(sure[:, column]) >= ENOUGH
+            different = np.unique(np.stack([signs[kept, column], sure[kept, column]], axis=1), axis=0)
+            rows.append(different)
+            where.append((number, column, len(different)))
+    if not rows:
+        none = np.zeros(0, np.int64)
+        return _Codes(none.astype(np.uint64), none.astype(np.uint64), none, none)
+    table = np.concatenate(rows)
+    clip, crop = (np.repeat([w[k] for w in where], [w[2] for w in where]).astype(np.int64) for k in (0, 1))
+    return _Codes(np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1]), clip, crop)
 
 
 def distances(signs_a: Hashes, sure_a: Hashes, signs_b: Hashes, sure_b: Hashes) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -173,7 +212,7 @@ def distances(signs_a: Hashes, sure_a: Hashes, signs_b: Hashes, sure_b: Hashes) 
     common = np.bitwise_count(both).astype(np.int64)
     differ = np.bitwise_count((signs_a[:, None] ^ signs_b[None]) & both).astype(np.float64)
     most = np.maximum(np.bitwise_count(sure_a)[:, None], np.bitwise_count(sure_b)[None]).astype(np.float64)
-    enough = (common >= 6) & (common >= 0.45 * most)
+    enough = (common >= ENOUGH) & (common >= SHARED * most)
     return np.where(enough, differ / np.maximum(common, 1), 1.0), common
 
 
@@ -181,32 +220,37 @@ def _judge(a: int, b: int, first: Print, second: Print, way: Way, rules: Rules) 
     turn, ca, cb = way
     signs, sure = turned(first.signs[:, ca], first.sure[:, ca], turn)
     far, common = distances(signs, sure, second.signs[:, cb], second.sure[:, cb])
-    if not (far <= rules.distance).any():
+    hit = far <= rules.distance
+    # The shorter clip must find enough of its pictures anywhere, before the order of them is looked at.
+    share = min(rules.overlap * rules.coverage, 0.35)
+    if hit.any(axis=1).sum() < share * (sure != 0).sum() and hit.any(axis=0).sum() < share * (second.sure[:, cb] != 0).sum():
         return None
     best: Match | None = None
-    for speed, offset in _alignments(first, second, far <= rules.distance):
-        got = _aligned(first, second, far, common, signs, sure, speed, offset, rules)
-        if got is not None and (best is None or got[0] > best.score + 0.02):
-            best = Match(a, b, got[0], round(got[1], 3), round(speed, 4), turn)
+    for speeds in ((1.0,), SPEEDS[1:]):
+        for speed, offset in _alignments(first, second, hit, speeds):
+            got = _aligned(first, second, far, common, signs, sure, speed, offset, way, rules)
+            if got is not None and (best is None or got[0] > best.score + 0.02):
+                best = Match(a, b, got[0], round(got[1], 3), round(speed, 4), turn)
+        if best is not None and best.score > SURE:
+            break
     return best
 
 
-def _alignments(first: Print, second: Print, hit: Mask) -> list[tuple[float, float]]:
+def _alignments(first: Print, second: Print, hit: Mask, speeds: Sequence[float]) -> list[tuple[float, float]]:
     """Speeds and offsets on which most pictures agree, best first: unchanged speed and small offsets where several are as good."""
     i, j = np.nonzero(hit)
     width = max(0.25, _step(first), _step(second))
     found: list[tuple[int, float, float, float, float]] = []
-    for speed in SPEEDS:
+    for speed in speeds:
         offset = second.times[j] - speed * first.times[i]
         bins = np.floor(offset / width + 0.5).astype(np.int64)
-        values, counts = np.unique(np.unique(np.stack([bins, i]), axis=1)[0], return_counts=True)
+        rows = np.unique((bins - bins.min()) * len(hit) + i) // len(hit) + bins.min()
+        values, counts = np.unique(rows, return_counts=True)
         for k in np.argsort(-counts, kind="stable")[:3]:
             # The median of what fell into the bin is closer to the truth than the middle of the bin.
             middle = float(np.median(offset[bins == values[k]]))
             found.append((-int(counts[k]), abs(float(np.log(speed))), abs(middle), speed, middle))
-    ordered = sorted(found)
-    plain = [f for f in ordered if f[3] == 1.0][:2]
-    return list(dict.fromkeys((f[3], f[4]) for f in [*plain, *ordered[:6]]))
+    return [(f[3], f[4]) for f in sorted(found)[:5]]
 
 
 def _step(item: Print) -> float:
@@ -214,8 +258,9 @@ def _step(item: Print) -> float:
 
 
 def _aligned(
-    first: Print, second: Print, far: Floats, common: npt.NDArray[np.int64], signs: Hashes, sure: Hashes, speed: float, offset: float, rules: Rules
-) -> tuple[float, float] | None:
+    first: Print, second: Print, far: Floats, common: npt.NDArray[np.int64], signs: Hashes, sure: Hashes, speed: float, offset: float, way: Way,
+    rules: Rules,
+) -> tuple[float, float] | None:  # fmt: skip
     """Judge two clips in one alignment; returns score and offset, or ``None`` if they are not the same there."""
     expected = speed * first.times + offset
     step = _step(second)
@@ -236,7 +281,48 @@ def _aligned(
     # Equal pictures are evidence once: a still clip does not become surer by lasting longer.
     _, once = np.unique(signs[agree], return_index=True)
     rows = np.flatnonzero(agree)[once]
-    if int(common[rows, best[rows]].sum()) < rules.evidence:
+    if int(common[rows, best[rows]].sum()) < rules.evidence and not _look_alike(first, second, speed, offset, way, rules):
         return None
     score = coverage * (1.0 - float(least[agree].mean()))
     return score, float(np.median(second.times[best[agree]] - speed * first.times[agree]))
+
+
+def _look_alike(first: Print, second: Print, speed: float, offset: float, way: Way, rules: Rules) -> bool:
+    """Compare the small pictures of clips whose bits say little: plain shapes, a line of text, a mask."""
+    turn, ca, cb = way
+    expected = speed * first.thumb_times + offset
+    gap = np.abs(second.thumb_times[None] - expected[:, None])
+    rows = np.flatnonzero((expected >= -0.2) & (expected <= second.duration_s + 0.2))
+    if not len(rows):
+        rows = np.array([int(gap.min(axis=1).argmin())])
+    one, two = _seen(first, ca)[rows], _seen(second, cb)
+    alike = [max(_correlation(_turned_picture(p, turn), two[j]) for j in np.argsort(gap[r])[:2]) for p, r in zip(one, rows, strict=True)]
+    return float(np.median(alike)) >= rules.alike
+
+
+def _seen(item: Print, crop: int) -> Array:
+    """The thumbs as one crop shows them, 24 × 24."""
+    side = 24
+    left, top, right, bottom = item.bars if crop != WHOLE_CROP and crop not in SAME_ONLY else (0.0, 0.0, 0.0, 0.0)
+    x0, y0, x1, y1 = CROPS[crop if crop != BARS_CROP else WHOLE_CROP]
+    wide, high = 1 - left - right, 1 - top - bottom
+    part = cropped(item.thumbs, (left + wide * x0, top + high * y0, right + wide * x1, bottom + high * y1)).astype(np.float32)
+    rows, columns = (np.linspace(0, n - 1, side) for n in part.shape[1:])
+    i, j = rows.astype(int), columns.astype(int)
+    i1, j1 = np.minimum(i + 1, part.shape[1] - 1), np.minimum(j + 1, part.shape[2] - 1)
+    v, h = (rows - i)[None, :, None], (columns - j)[None, None]
+    upper = part[:, i][:, :, j] * (1 - h) + part[:, i][:, :, j1] * h
+    lower = part[:, i1][:, :, j] * (1 - h) + part[:, i1][:, :, j1] * h
+    return np.asarray(upper * (1 - v) + lower * v)
+
+
+def _turned_picture(picture: Array, turn: int) -> Array:
+    out = picture.T if turn >= TURNS // 2 else picture
+    out = out[::-1] if turn & 2 else out
+    return out[:, ::-1] if turn & 1 else out
+
+
+def _correlation(one: Array, two: Array) -> float:
+    a, b = one - one.mean(), two - two.mean()
+    size = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / size if size > 1e-6 else 0.0

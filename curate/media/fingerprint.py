@@ -22,7 +22,7 @@ Hashes = npt.NDArray[np.uint64]
 SMALL = 96
 SIDE, LOW = 32, 8
 # Crops as (left, top, right, bottom) shares that are cut off; the first is the whole picture, the second is without black bars.
-# The last two leave out where logos and subtitles sit; they are compared with each other.
+# The last three leave out where logos and subtitles sit, bars or not; each is compared with its like only.
 WHOLE_CROP, BARS_CROP = 0, 1
 CROPS: tuple[tuple[float, float, float, float], ...] = (
     (0.0, 0.0, 0.0, 0.0),
@@ -35,7 +35,11 @@ CROPS: tuple[tuple[float, float, float, float], ...] = (
     (0.1, 0.1, 0.0, 0.0),
     (0.0, 0.0, 0.0, 0.2),
     (0.0, 0.25, 0.0, 0.0),
+    (0.0, 0.25, 0.0, 0.2),
 )
+SAME_ONLY = (8, 9, 10)
+# Small pictures that are kept for a second look where the bits alone say too little.
+THUMB, THUMBS = 32, 12
 # A picture whose brightness differs less than this (standard deviation, of 255) shows nothing.
 FLAT = 2.5
 # A coefficient is trusted above this (grey levels, orthonormal DCT) and above this share of the largest one.
@@ -142,7 +146,7 @@ def fingerprint_file(
 
     Returns:
         ``times`` (float32, seconds from the clip's start), ``signs`` and ``sure`` (uint64, samples × crops), ``duration_s``,
-        ``frames``, ``size``.
+        ``frames``, ``size``, and a few ``thumbs`` (uint8, 32 × 32) with their times and the share of black ``bars``.
 
     Raises:
         Refused: nothing could be decoded.
@@ -172,8 +176,14 @@ def fingerprint_file(
             raise Refused("no_frames", tally.first or "no frame could be decoded")
         if rotation:
             small = [np.ascontiguousarray(np.rot90(s, k=round(rotation / 90) % 4)) for s in small]
-        signs, sure = hash_clip(np.stack(small))
-        return {"times": np.array(times, np.float32), "signs": signs, "sure": sure, "duration_s": max(span, last), "frames": count, "size": list(shape)}
+        pictures = np.stack(small)
+        signs, sure = hash_clip(pictures)
+        kept = np.unique(np.linspace(0, len(small) - 1, min(THUMBS, len(small))).round().astype(int))
+        return {
+            "times": np.array(times, np.float32), "signs": signs, "sure": sure, "thumbs": _resized(pictures[kept], THUMB),
+            "thumb_times": np.array(times, np.float32)[kept], "bars": [b / SMALL for b in bars(pictures)],
+            "duration_s": max(span, last), "frames": count, "size": list(shape),
+        }  # fmt: skip
 
 
 def _span(container: Any, stream: Any, start: float | None, end: float | None) -> float:
@@ -206,8 +216,6 @@ def hash_clip(small: Array) -> tuple[Hashes, Hashes]:
     Returns:
         ``(signs, sure)`` of shape ``(n, len(CROPS))``, uint64; the second column is 0 where there are no bars.
     """
-    import cv2
-
     left, top, right, bottom = bars(small)
     has_bars = max(left, top, right, bottom) >= 2
     height, width = small.shape[1:]
@@ -216,9 +224,24 @@ def hash_clip(small: Array) -> tuple[Hashes, Hashes]:
     for number, (x0, y0, x1, y1) in enumerate(CROPS):
         if number == BARS_CROP and not has_bars:
             continue
-        source = small if number == WHOLE_CROP else inner
-        h, w = source.shape[1:]
-        part = source[:, round(h * y0) : max(round(h * y0) + 2, h - round(h * y1)), round(w * x0) : max(round(w * x0) + 2, w - round(w * x1))]
-        pictures = np.stack([cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for p in np.ascontiguousarray(part)])
-        signs[:, number], sure[:, number] = hash_pictures(pictures)
+        source = small if number == WHOLE_CROP or number in SAME_ONLY else inner
+        signs[:, number], sure[:, number] = hash_pictures(_resized(cropped(source, (x0, y0, x1, y1)), SIDE))
     return signs, sure
+
+
+def _resized(pictures: Array, side: int) -> Array:
+    import cv2
+
+    return np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in np.ascontiguousarray(pictures)])
+
+
+def cropped(pictures: Array, crop: tuple[float, float, float, float]) -> Array:
+    """Return pictures without shares of their edges.
+
+    Args:
+        pictures: array of shape ``(n, height, width)``.
+        crop: left, top, right, bottom, 0 to 0.5 each.
+    """
+    x0, y0, x1, y1 = crop
+    h, w = pictures.shape[1:]
+    return pictures[:, round(h * y0) : max(round(h * y0) + 2, h - round(h * y1)), round(w * x0) : max(round(w * x0) + 2, w - round(w * x1))]

@@ -220,7 +220,7 @@ def make_clips(captions_jsonl: Path, out_dir: Path, n: int = 24) -> list[Made]:
     except ImportError as e:
         raise need_extra("av and opencv-python-headless", "clips") from e
     del av, cv2
-    rows = [json.loads(line) for line in captions_jsonl.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [json.loads(line) for line in captions_jsonl.read_text(encoding="utf-8").split("\n") if line.strip()]
     made = plan(rows, n)
     if not made:
         raise DataError(f"no row of {captions_jsonl} names a clip", hint="give the rows a key 'clip'")

@@ -100,7 +100,9 @@ def _mixed(image: Array, number: int) -> Array:
 
 
 def _grey(image: Array, number: int) -> Array:
-    return np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    import cv2
+
+    return np.repeat(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[..., None], 3, axis=2)
 
 
 TRANSFORMS: dict[str, Transform] = {
