@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.data import PACKAGE
 from curate.embed import Embedder, make_embedder
 from curate.errors import RecipeError
 from curate.lexicon import Lexicon
@@ -48,11 +50,22 @@ def build(spec: ResourceSpec, seed: int, base: Path, uses: Iterable[str], decisi
     if "embedder" in wanted and spec.embedder is not None:
         embedder = make_embedder(spec.embedder.name, spec.embedder.model, spec.embedder.revision, spec.embedder.prompt)
         digests["embedder"] = embedder.sha256
+    if "models" in wanted:
+        digests["models"] = _models_digest()
     frame: pl.DataFrame | None = None
     if "decisions" in wanted and decisions is not None:
         frame = pl.read_parquet(decisions)
         digests["decisions"] = decisions.stem
     return Resources(seed, lexicon, taxonomy, embedder, frame, digests)
+
+
+def _models_digest() -> str:
+    """Digest of the small trained models: their weights shape labels and verdicts."""
+    total = hashlib.sha256()
+    for path in sorted((PACKAGE / "models").glob("*")):
+        total.update(path.name.encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()
 
 
 def lib_versions(stage: Stage) -> dict[str, str]:

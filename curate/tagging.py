@@ -15,6 +15,7 @@ import numpy as np
 
 from curate import eras
 from curate.embed import Embedder, Vectors, encode_unique
+from curate.head import Head, Vocabulary, term_features
 from curate.lexicon import Lexicon
 from curate.taxonomy import Taxonomy
 
@@ -105,3 +106,53 @@ def by_terms(lexicon: Lexicon, taxonomy: Taxonomy, terms: Sequence[Mapping[str, 
             regions[region] = max(regions.get(region, 0.0), 0.9 if entry.kind == "region" else 0.6)
     scored = [{k: (round(v, 4), "term") for k, v in d.items()} for d in (themes, regions)]
     return Tags(scored[0], eras.label(lexicon, taxonomy, terms, zh, en), scored[1])
+
+
+def by_prototypes(
+    taxonomy: Taxonomy, embedder: Embedder, vectors: Vectors, named: Sequence[Tags], margin: float, least: float
+) -> list[dict[str, tuple[float, str]]]:
+    """Add themes whose sentences are clearly nearer than everyday ones to those of the terms.
+
+    Args:
+        taxonomy: themes with their sentences.
+        embedder: the encoder of the captions.
+        vectors: unit vectors, shape ``(n, dim)``.
+        named: labels by terms.
+        margin: how much nearer than everyday sentences (cosine).
+        least: least cosine.
+    """
+    near, everyday = Prototypes.cached(taxonomy, embedder).scores(vectors, taxonomy.theme_ids)
+    out = []
+    for i, tags in enumerate(named):
+        themes = dict(tags.themes)
+        for j, name in enumerate(taxonomy.theme_ids):
+            cosine = float(near[i, j])
+            if cosine >= least and cosine - float(everyday[i]) >= margin:
+                by_term = themes.get(name)
+                themes[name] = (round(min(1.0, (by_term[0] if by_term else 0.0) * 0.5 + cosine), 4), "both" if by_term else "vector")
+        out.append(themes)
+    return out
+
+
+def by_head(
+    weights: Head, taxonomy: Taxonomy, lexicon: Lexicon, vectors: Vectors, terms: Sequence[Sequence[Mapping[str, object]]], named: Sequence[Tags]
+) -> list[dict[str, tuple[float, str]]]:
+    """Decide themes by the trained head; ``by`` says whether a term of the theme was found too.
+
+    Args:
+        weights: the head.
+        taxonomy: the axes.
+        lexicon: the lexicon.
+        vectors: unit vectors, shape ``(n, dim)``.
+        terms: found terms per caption.
+        named: labels by terms.
+    """
+    p = weights.probabilities(vectors, term_features(terms, lexicon, Vocabulary.of(taxonomy)))
+    out = []
+    for row, tags in zip(p, named, strict=True):
+        themes = {}
+        for j in np.flatnonzero(row >= weights.cuts):
+            name = taxonomy.theme_ids[j]
+            themes[name] = (round(float(row[j]), 4), "both" if name in tags.themes else "vector")
+        out.append(themes)
+    return out

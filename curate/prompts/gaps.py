@@ -27,7 +27,9 @@ from curate.stage import Resources
 from curate.tokenize import Tokenizer
 
 # A cell that still lacks prompts after this many rounds of new candidates is reported as unfilled.
-ROUNDS = 10
+ROUNDS = 12
+# So long we look for prompts that touch no sensitive topic either; then one for a person to look at is taken.
+STRICT_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -177,12 +179,13 @@ def lands(tags: Mapping[str, Any], cell: Cell) -> bool:
     return cell.theme in tags["themes"] and tags["eras"] == ([] if cell.era == LIVING else [cell.era])
 
 
-def judge(rows: Sequence[dict[str, Any]], res: Resources) -> list[str]:
-    """Tag and check prompts; add ``terms`` to each.
+def judge(rows: Sequence[dict[str, Any]], res: Resources, strict: bool = True) -> list[str]:
+    """Tag and check prompts; add ``terms`` and ``review`` (what a person should look at) to each.
 
     Args:
         rows: prompts with ``cell``.
         res: resources.
+        strict: throw away what only touches a sensitive topic too; such a flag sends to a person, it finds no fault.
 
     Returns:
         Per row the reason to throw it away, or an empty string.
@@ -195,7 +198,9 @@ def judge(rows: Sequence[dict[str, Any]], res: Resources) -> list[str]:
         row["terms"] = list(dict.fromkeys(t["id"] for t in tags["terms"] if ":" not in t["id"]))
         reason = "" if lands(tags, cell) else ("other_era" if theme in tags["themes"] else "other_theme")
         flags = checked.get("flags") or []
-        out.append(reason or (f"flag.{flags[0]['check']}" if flags else ""))
+        row["review"] = sorted({f["note_en"] for f in flags if f["severity"] == "review"})
+        counted = flags if strict else [f for f in flags if f["severity"] != "review"]
+        out.append(reason or (f"flag.{counted[0]['check']}" if counted else ""))
     return out
 
 
@@ -226,7 +231,7 @@ def make(source: Source, n: int, seed: int = 0, res: Resources | None = None, bo
             act = deck.deal(cell, attempt * n + number)
             if act:
                 fresh.append(candidate(book, cell, act, f"{seed}|{cell.name}|{attempt}|{number}"))
-        reasons = judge(fresh, res)
+        reasons = judge(fresh, res, strict=attempt < STRICT_ROUNDS)
         good = [r for r, why in zip(fresh, reasons, strict=True) if not why]
         rejected.update(why for why in reasons if why)
         before = len(kept)

@@ -79,17 +79,15 @@ def participle(text: str, clause: bool = False) -> str | None:
     return _VERB.sub(lambda m: ing(m.group(1)), head) + finite(tail)
 
 
-def _fill(template: str, values: dict[str, str]) -> str | None:
-    """Fill a template; a ``[a|b]`` group gives its first alternative whose slots are all there; groups may nest."""
+def _choose(template: str, values: dict[str, str]) -> str | None:
+    """Settle the groups of a template: ``[a|b]`` gives its first alternative whose slots are all there; groups may nest."""
     while True:
         m = re.search(r"\[([^\[\]]*)\]", template)
         if not m:
             break
         chosen = next((x for x in m.group(1).split("|") if all(values.get(k) for k in re.findall(r"\{(\w+)\}", x))), "")
         template = template[: m.start()] + chosen + template[m.end() :]
-    if any(not values.get(k) for k in re.findall(r"\{(\w+)\}", template)):
-        return None
-    return re.sub(r"\{(\w+)\}", lambda m: values[m.group(1)], template)
+    return None if any(not values.get(k) for k in re.findall(r"\{(\w+)\}", template)) else template
 
 
 def _put(text: str, s: Slots, lang: str) -> str:
@@ -153,17 +151,34 @@ def render(book: Book, s: Slots, rng: Random) -> Text:
         s: slots.
         rng: seeded generator that chooses the shapes.
     """
-    out: list[tuple[str, str]] = []
-    for lang in ("zh", "en"):
-        values = _zh_values(s) if lang == "zh" else _en_values(s, book.patterns["times_adj"])
-        usable = []
-        for shape in book.patterns[lang]:
-            if all(values.get(k) for k in shape.get("needs", ())) and (s.era != LIVING or "T" not in shape.get("needs", ())):
-                text = _fill(shape["text"], values)
-                if text is not None:
-                    usable.append((text, shape["id"]))
-        text, name = rng.choice(usable)
-        text = _put(text, s, lang)
-        out.append((_capitals(text) if lang == "en" else text.replace("，，", "，").replace("，。", "。"), name))
-    (zh, z), (en, e) = out
-    return Text(zh, en, z, e)
+    zh_values, en_values = _zh_values(s), _en_values(s, book.patterns["times_adj"])
+    zh, zh_shape, said = rng.choice(_usable(book, s, "zh", zh_values))
+    options = _usable(book, s, "en", en_values)
+    # The English may be put together otherwise, but it must not leave out or add a detail or a colour.
+    same = [o for o in options if o[2] == said] or [o for o in options if o[2] >= said] or options
+    en, en_shape, _ = rng.choice(same)
+    zh = _put(zh, s, "zh").replace("，，", "，").replace("，。", "。")
+    return Text(zh, _capitals(_put(en, s, "en")), zh_shape, en_shape)
+
+
+# Slots that both languages must say if one does.
+_SHARED = {"D": "D", "Di": "D", "K": "K", "M": "M"}
+
+
+def _usable(book: Book, s: Slots, lang: str, values: dict[str, str]) -> list[tuple[str, str, frozenset[str]]]:
+    """The filled shapes of a language with the shared slots that each says."""
+    out = []
+    for shape in book.patterns[lang]:
+        if not all(values.get(k) for k in shape.get("needs", ())):
+            continue
+        chosen = _choose(shape["text"], values)
+        if chosen is None:
+            continue
+        names = re.findall(r"\{(\w+)\}", chosen)
+        if s.place and "P" not in names:
+            continue
+        if s.era != LIVING and not {"T", "Tde"} & set(names):
+            continue
+        text = re.sub(r"\{(\w+)\}", lambda m: values[m.group(1)], chosen)
+        out.append((text, shape["id"], frozenset(_SHARED[n] for n in names if n in _SHARED)))
+    return out

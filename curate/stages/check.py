@@ -64,7 +64,7 @@ STAGE = Stage(
     needs=("zh_norm", "en_norm", "terms", "zh_vector", "en_vector"),
     adds=pl.Schema({"flags": FLAGS, "verdict": VERDICT, "pair_score": pl.Float32()}),
     reasons=("failed_check",),
-    uses=frozenset({"lexicon", "embedder"}),
+    uses=frozenset({"lexicon", "embedder", "models"}),
     fn=check,
     help="anachronism, confusion, mismatch, sensitive topics",
 )

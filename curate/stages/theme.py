@@ -6,25 +6,25 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from curate import head, tagging
 from curate.embed import unit
 from curate.schema import LABELS
 from curate.stage import Params, Resources, Stage
-from curate.tagging import Prototypes, by_terms
 
 
 class ThemeParams(Params):
     """How labels are decided.
 
     Attributes:
-        margin: how much nearer a theme's sentences must be than everyday ones (cosine).
-        vector: least cosine to a theme's sentence for a label by meaning alone.
         max_themes: most themes a caption gets.
+        margin: without a trained head for the encoder: how much nearer a theme's sentences must be than everyday ones (cosine).
+        vector: without a trained head: least cosine to a theme's sentence for a label by meaning alone.
         require_theme: drop rows without a theme.
     """
 
+    max_themes: int = Field(3, ge=1, le=18)
     margin: float = Field(0.06, ge=0, le=1)
     vector: float = Field(0.5, ge=0, le=1)
-    max_themes: int = Field(3, ge=1, le=18)
     require_theme: bool = False
 
 
@@ -35,6 +35,9 @@ def _labels(items: dict[str, tuple[float, str]], most: int) -> list[dict[str, ob
 
 def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame:
     """Label captions by terms and by meaning.
+
+    Themes come from the trained head where its weights fit the encoder, else from the nearest of the sentences that show each sub-theme. Eras and
+    regions come from what the caption names.
 
     Args:
         df: ``id``, ``zh_norm``, ``en_norm``, ``terms``, ``zh_vector``, ``en_vector``.
@@ -47,23 +50,17 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
     Drops:
         no_theme: no theme was found (only if required).
     """
-    lexicon, taxonomy = res.need_lexicon(), res.need_taxonomy()
-    prototypes = Prototypes.cached(taxonomy, res.need_embedder())
-    zh = df.get_column("zh_vector").to_numpy().astype(np.float32)
-    en = df.get_column("en_vector").to_numpy().astype(np.float32)
-    near, everyday = prototypes.scores(unit(zh + en), taxonomy.theme_ids)
-    rows = []
-    texts = df.select("terms", "zh_norm", "en_norm").iter_rows()
-    for i, (terms, zh_text, en_text) in enumerate(texts):
-        tags = by_terms(lexicon, taxonomy, terms, zh_text, en_text)
-        themes = dict(tags.themes)
-        for j, name in enumerate(taxonomy.theme_ids):
-            cosine = float(near[i, j])
-            if cosine < params.vector or cosine - float(everyday[i]) < params.margin:
-                continue
-            by_term = themes.get(name)
-            themes[name] = (round(min(1.0, (by_term[0] if by_term else 0.0) * 0.5 + cosine), 4), "both" if by_term else "vector")
-        rows.append((_labels(themes, params.max_themes), _labels(tags.eras, 23), _labels(tags.regions, 3)))
+    lexicon, taxonomy, embedder = res.need_lexicon(), res.need_taxonomy(), res.need_embedder()
+    zh_vectors, en_vectors = (df.get_column(c).to_numpy().astype(np.float32) for c in ("zh_vector", "en_vector"))
+    vectors = unit(zh_vectors + en_vectors)
+    terms = df.get_column("terms").to_list()
+    named = [tagging.by_terms(lexicon, taxonomy, t, zh, en) for t, zh, en in df.select("terms", "zh_norm", "en_norm").iter_rows()]
+    weights = head.load()
+    if weights is not None and weights.encoder == embedder.sha256:
+        themes = tagging.by_head(weights, taxonomy, lexicon, vectors, terms, named)
+    else:
+        themes = tagging.by_prototypes(taxonomy, embedder, vectors, named, params.margin, params.vector)
+    rows = [(_labels(t, params.max_themes), _labels(n.eras, 23), _labels(n.regions, 3)) for t, n in zip(themes, named, strict=True)]
     columns = {n: pl.Series(n, [r[i] for r in rows], dtype=LABELS) for i, n in enumerate(("themes", "eras", "regions"))}
     out = pl.DataFrame({"id": df.get_column("id"), **columns})
     if params.require_theme:
@@ -73,13 +70,13 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="theme",
-    version=1,
+    version=2,
     scope="rows",
     params=ThemeParams,
     needs=("zh_norm", "en_norm", "terms", "zh_vector", "en_vector"),
     adds=pl.Schema({"themes": LABELS, "eras": LABELS, "regions": LABELS}),
     reasons=("no_theme",),
-    uses=frozenset({"lexicon", "taxonomy", "embedder"}),
+    uses=frozenset({"lexicon", "taxonomy", "embedder", "models"}),
     fn=theme,
     help="themes, eras and regions with scores",
 )
