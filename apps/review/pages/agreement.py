@@ -1,0 +1,108 @@
+"""How well people agree, and settling what they do not agree on."""
+
+from __future__ import annotations
+
+import streamlit as st
+import ui
+from ui import t
+
+from curate import __version__, review
+from curate.errors import CurateError
+from curate.items import Decision
+
+S = st.session_state
+FIELDS = ("verdict", "zh", "en", "themes")
+
+
+@st.cache_data(ttl=20)
+def figures(queue, field, count):
+    """Agreement on a field; counted anew when there is another decision."""
+    return {name: a.to_json() for name, a in review.agree(ui.store(), queue, field, "theme").items()}
+
+
+def text(f):
+    return "–" if f["value"] is None else f"{f['value']:.2f} [{f['low']:.2f}, {f['high']:.2f}]"
+
+
+def settle(item, verdict, edits=None):
+    newest = ui.store().newest(item.item_id, S.who, "adjudicate")
+    d = Decision(
+        item.item_id, S.who, verdict, kind="adjudicate", edits=edits or {}, base=newest["decision_id"] if newest else None, app_version=__version__
+    )
+    try:
+        ui.store().record(d)
+        S.a_said = t("settled")
+    except CurateError as e:
+        S.a_said = str(e)
+
+
+def dispute(item):
+    """One item, what everybody said, and the ways to settle it."""
+    with st.container(border=True):
+        for lang in ("zh", "en"):
+            ui.caption(item.shown.get(lang), [m for m in item.shown.get("marks", ()) if m["lang"] == lang], small=True)
+        said = {}
+        for r in ui.store().log(item.item_id):
+            if r["kind"] == "review":
+                said.setdefault(r["reviewer"], r)
+        for name, r in sorted(said.items()):
+            words = [t(f"verdict.{r['verdict']}"), *(t(f"reason.{x}") for x in r["labels"])]
+            st.text(f"{name}: {', '.join(words)}{' · ' + r['note'] if r['note'] else ''}")
+            for lang, new in r["edits"].items():
+                ui.difference(str(item.shown.get(lang) or ""), str(new))
+        if S["_person"]["role"] != "lead":
+            return
+        with st.container(horizontal=True):
+            st.button(t("settle.accept"), key=f"sa-{item.item_id}", on_click=settle, args=(item, "accept"))
+            for name, r in sorted(said.items()):
+                if r["verdict"] == "edit":
+                    st.button(t("settle.take", who=name), key=f"se-{item.item_id}-{name}", on_click=settle, args=(item, "edit", r["edits"]))
+            st.button(t("settle.reject"), key=f"sr-{item.item_id}", on_click=settle, args=(item, "reject"))
+
+
+def main():
+    queue = S.queue
+    field = st.segmented_control(t("field"), FIELDS, default="verdict", format_func=lambda f: t(f"field.{f}"), key="a_field", required=True)
+    got = figures(queue, field, review.count(ui.store(), queue))
+    every = got[""]
+    if not every["items"]:
+        st.info(t("agree.none"))
+    else:
+        columns = st.columns(4)
+        columns[0].metric(t("agree.items"), ui.number(every["items"]))
+        for column, name in zip(columns[1:], ("percent", "fleiss", "alpha"), strict=True):
+            column.metric(t(f"agree.{name}"), text(every[name]))
+        st.caption(t("agree.interval"))
+        left, right = st.columns(2)
+        with left:
+            st.text(t("agree.cohen"))
+            rows = [{t("col.a"): c["a"], t("col.b"): c["b"], t("col.kappa"): c["kappa"], t("col.items"): c["items"]} for c in every["cohen"]]
+            st.dataframe(rows, hide_index=True)
+        with right:
+            st.text(t("agree.theme"))
+            rows = [
+                {
+                    t("col.theme"): ui.label("themes", n),
+                    t("col.items"): a["items"],
+                    t("agree.percent"): text(a["percent"]),
+                    t("agree.alpha"): text(a["alpha"]),
+                }
+                for n, a in got.items()
+                if n and a["items"]
+            ]
+            st.dataframe(rows, hide_index=True)
+    st.subheader(t("disputes"), anchor=False)
+    if S.get("a_said"):
+        st.info(S.pop("a_said"))
+    ids = review.disputes(ui.store(), queue)
+    if not ids:
+        st.caption(t("disputes.none"))
+    elif S["_person"]["role"] != "lead":
+        st.caption(t("disputes.lead"))
+    for item in ui.store().get(ids[:20]):
+        dispute(item)
+    if len(ids) > 20:
+        st.caption(t("map.count", n=ui.number(len(ids))))
+
+
+main()

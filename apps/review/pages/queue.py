@@ -1,0 +1,346 @@
+"""One item at a time: look, read, decide with one key."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+import ui
+from ui import t
+
+from curate import __version__
+from curate.errors import CurateError
+from curate.items import REASONS, Decision
+
+AHEAD = 3
+S = st.session_state
+
+
+def me():
+    return S.who
+
+
+def filtered():
+    """The tag that narrows the queue, kept in the address."""
+    if "tag" not in S:
+        S.tag = st.query_params.get("tag", "")
+    if S.tag:
+        st.query_params["tag"] = S.tag
+    elif "tag" in st.query_params:
+        del st.query_params["tag"]
+    return S.tag or None
+
+
+def leases():
+    return ui.store().claim(S.queue, me(), AHEAD, tag=filtered())
+
+
+def history():
+    """My items with a decision, the newest first, each once."""
+    rows = ui.store().log(reviewer=me(), limit=200)
+    ids = list(dict.fromkeys(r["item_id"] for r in rows if r["kind"] == "review"))
+    newest = {}
+    for r in rows:
+        newest.setdefault(r["item_id"], r)
+    return [i for i in ids if newest[i]["verdict"] != "undo"]
+
+
+def shown():
+    """The item on the screen: one that was opened by name, an earlier one of mine, or the next free one."""
+    pinned = S.get("pinned")
+    if pinned:
+        got = ui.store().get([pinned])
+        if got:
+            return got[0]
+        S.pinned = None
+    items = leases()
+    at = S.get("ahead", 0)
+    if at and at >= len(items):
+        S.ahead = at = max(0, len(items) - 1)
+    return items[at] if items else None
+
+
+def show(ident):
+    S.pinned, S.ahead, S.mode = ident, 0, None
+
+
+def forward():
+    """J: towards the next undecided item."""
+    S.mode = None
+    if S.get("pinned"):
+        past = history()
+        at = past.index(S.pinned) if S.pinned in past else 0
+        S.pinned = past[at - 1] if at > 0 else None
+        return
+    S.ahead = min(S.get("ahead", 0) + 1, AHEAD - 1)
+
+
+def back():
+    """K: towards earlier decisions."""
+    S.mode = None
+    if S.get("ahead", 0) and not S.get("pinned"):
+        S.ahead -= 1
+        return
+    past = history()
+    if S.get("pinned") in past:
+        at = past.index(S.pinned) + 1
+        S.pinned = past[min(at, len(past) - 1)]
+    elif past:
+        S.pinned = past[0]
+
+
+def decide(item, verdict, edits=None, labels=()):
+    """Store one decision and go on. What the reviewer saw as their newest decision travels along."""
+    seconds = time.monotonic() - S.get("since", time.monotonic())
+    note = S.get(f"note-{item.item_id}", "")
+    d = Decision(
+        item.item_id, me(), verdict, edits=edits or {}, labels=labels, note=note, seconds=seconds, base=S.get("base"), app_version=__version__
+    )
+    try:
+        receipt = ui.store().record(d)
+    except CurateError as e:
+        S.said = ("error", str(e))
+        return
+    S.last = (verdict, item.item_id)
+    S.said = ("warning", t("conflict")) if receipt.conflict else None
+    S.mode, S.pinned, S.ahead = None, None, 0
+
+
+def undo():
+    """Backspace: take back the decision on the screen, or else my newest one."""
+    past = history()
+    ident = S.get("pinned") if S.get("pinned") in past else (past[0] if past else None)
+    if ident is None:
+        S.said = ("info", t("undo.none"))
+        return
+    newest = ui.store().newest(ident, me())
+    ui.store().record(Decision(ident, me(), "undo", base=newest["decision_id"], app_version=__version__))
+    show(ident)
+    S.last, S.said = None, ("info", t("reopened"))
+
+
+def turn(mode):
+    S.mode = None if S.get("mode") == mode else mode
+
+
+def reject_with_ticked(item):
+    ticked = [r for r in REASONS if S.get(f"reason-{r}")]
+    if S.get("mode") == "reject" and ticked:
+        decide(item, "reject", labels=ticked)
+    else:
+        turn("reject")
+
+
+def begin_edit(item, draft):
+    ui.store().save_draft(item.item_id, me(), draft)
+    S.mode = "edit"
+
+
+def leave_edit():
+    S.mode = "left"
+
+
+def controls(item):
+    """The keys. Each has a button that says so; no key is used twice."""
+    with st.container(horizontal=True, key="decide"):
+        st.button(t("accept"), key="k-a", shortcut="A", type="primary", on_click=decide, args=(item, "accept"))
+        st.button(t("reject"), key="k-x", shortcut="X", on_click=reject_with_ticked, args=(item,))
+        st.button(t("edit"), key="k-e", shortcut="E", on_click=turn, args=("edit",))
+        st.button(t("skip"), key="k-space", shortcut="Space", on_click=decide, args=(item, "skip"))
+        st.button(t("flag"), key="k-f", shortcut="F", on_click=decide, args=(item, "flag"))
+    if S.get("mode") == "reject":
+        with st.container(border=True):
+            st.text(t("reject.ask"))
+            with st.container(horizontal=True):
+                for n, reason in enumerate(REASONS, 1):
+                    with st.container(width="content"):
+                        st.button(t(f"reason.{reason}"), key=f"k-{n}", shortcut=str(n), on_click=decide, args=(item, "reject", None, (reason,)))
+                        st.checkbox(t(f"reason.{reason}"), key=f"reason-{reason}", label_visibility="collapsed")
+
+
+def moves():
+    with st.container(horizontal=True):
+        st.button(t("prev"), key="k-k", shortcut="K", on_click=back)
+        st.button(t("next"), key="k-j", shortcut="J", on_click=forward)
+        st.button(t("undo"), key="k-back", shortcut="Backspace", on_click=undo)
+        st.button(t("help"), key="k-h", shortcut="H", on_click=turn, args=("help",))
+
+
+def texts(item):
+    """Both captions side by side, in the script the reader wants."""
+    with st.container(horizontal=True):
+        script = st.segmented_control(
+            t("script"), ["as_read", "hans", "hant"], default="as_read", key="script", format_func=lambda s: t(f"script.{s}"), required=True
+        )
+        pinyin = st.toggle(t("pinyin"), key="pinyin")
+    left, right = st.columns(2)
+    for column, lang in ((left, "zh"), (right, "en")):
+        with column:
+            st.caption(f"{t(lang)} · {t('origin.' + str(item.shown.get(f'{lang}_origin') or 'unknown'))}")
+            marks = [m for m in item.shown.get("marks", ()) if m["lang"] == lang]
+            chinese = lang == "zh"
+            ui.caption(item.shown.get(lang), marks, script if chinese else "as_read", pinyin and chinese)
+
+
+@st.fragment
+def editor(item):
+    """The text boxes; what is typed is a draft until it is saved."""
+    draft = ui.store().draft(item.item_id, me())
+    start = draft or {lang: item.shown.get(lang) or "" for lang in ("zh", "en")}
+    if draft:
+        st.caption(t("editor.restored"))
+    key = f"editor-{item.item_id}"
+
+    def keep():
+        text = (S.get(key) or {}).get("text")
+        if text:
+            ui.store().save_draft(item.item_id, me(), {**(ui.store().draft(item.item_id, me()) or {}), **text})
+
+    def themes_now():
+        value = S.get(f"themes-{item.item_id}")
+        return None if value is None or list(value) == list(item.shown.get("themes", ())) else list(value)
+
+    def saved():
+        text = (S.get(key) or {}).get("saved") or {}
+        edits = {k: v for k, v in text.items() if v.strip() != (item.shown.get(k) or "").strip()}
+        if themes_now() is not None:
+            edits["themes"] = themes_now()
+        decide(item, "edit" if edits else "accept", edits)
+        if not edits:
+            S.said = ("info", t("editor.same"))
+        S.finished = True
+
+    def left():
+        keep()
+        leave_edit()
+        S.finished = True
+
+    data = {
+        "item": item.item_id,
+        "who": me(),
+        "zh": start.get("zh", ""),
+        "en": start.get("en", ""),
+        "first": "en" if (S["_person"]["reads"] == "en") else "zh",
+        "labels": {
+            "zh": t("zh"),
+            "en": t("en"),
+            "save": t("editor.save"),
+            "cancel": t("editor.cancel"),
+            "kept": t("editor.kept"),
+            "typing": t("editor.typing"),
+            "keys": t("editor.keys"),
+        },
+    }
+    mount = ui.component("editor", '<div class="editor"></div>', ui.EDITOR_CSS)
+    mount(data=data, key=key, on_text_change=keep, on_saved_change=saved, on_left_change=left)
+    names = ui.taxonomy().theme_ids
+    st.multiselect(
+        t("themes"),
+        names,
+        default=[x for x in item.shown.get("themes", ()) if x in names],
+        format_func=lambda x: ui.label("themes", x),
+        key=f"themes-{item.item_id}",
+    )
+    if S.pop("finished", False):
+        st.rerun()
+
+
+def flags(item):
+    st.subheader(t("flags"), anchor=False)
+    found = item.shown.get("flags", ())
+    if not found:
+        st.caption(t("flag.none"))
+    for f in found:
+        with st.container(border=True):
+            ui.tags([t(f"severity.{f['severity']}"), f["check"], *([f["text"][:60]] if f["text"] else [])])
+            st.text((f["note"] if ui.lang() == "zh" else f["note_en"]) or f["note"] or "")
+            if f["suggestion"]:
+                st.caption(t("suggest"))
+                ui.caption(str(f["suggestion"]), small=True)
+    changed = {k: v for k, v in item.suggestion.items() if k in ("zh", "en")}
+    if changed:
+        st.caption(t("suggest.diff"))
+        for lang, text in changed.items():
+            ui.difference(item.shown.get(lang) or "", text)
+        start = {lang: changed.get(lang, item.shown.get(lang) or "") for lang in ("zh", "en")}
+        st.button(t("suggest.use"), key="use", on_click=begin_edit, args=(item, start))
+
+
+def background(item):
+    """Neighbours and provenance."""
+    with st.expander(t("near"), expanded=any(n["why"] != "near" for n in item.shown.get("near", ()))):
+        for n in item.shown.get("near", ()):
+            st.caption(f"{t('near.' + n['why'])} · {n['score']:.2f}")
+            for lang in ("zh", "en"):
+                if n[lang]:
+                    ui.caption(n[lang], small=True)
+        if not item.shown.get("near"):
+            st.caption(t("near.none"))
+    with st.expander(t("from")):
+        for name, value in {**item.shown.get("from", {}), "record": item.record_id}.items():
+            st.text(f"{t('from.' + name)}: {value if value is not None else '–'}")
+
+
+def head(item):
+    tag = filtered()
+    info = next((q for q in ui.store().queues() if q["queue"] == S.queue), {"open": 0, "items": 0})
+    with st.container(horizontal=True):
+        st.caption(t("left", open=ui.number(int(info["open"])), items=ui.number(int(info["items"]))))
+        if S.get("last"):
+            st.caption(t("last", verdict=t(f"verdict.{S.last[0]}")))
+    if tag:
+        with st.container(horizontal=True):
+            ui.tags([ui.tag_name(tag)])
+            st.button(t("queue.all"), key="all", on_click=lambda: S.update(tag="", ahead=0))
+    said = S.get("said")
+    if said:
+        getattr(st, said[0])(said[1])
+        S.said = None
+    if item is not None and S.get("pinned"):
+        newest = ui.store().newest(item.item_id, me())
+        if newest and newest["verdict"] != "undo":
+            st.info(f"{t('past')} {t('past.was', verdict=t('verdict.' + newest['verdict']))}")
+            if newest["edits"]:
+                for lang, text in newest["edits"].items():
+                    ui.difference(str(item.shown.get(lang) or ""), str(text))
+
+
+def main():
+    item = shown()
+    head(item)
+    if S.get("mode") == "help":
+        st.info(t("guide") if ui.lang() == "zh" else t("guide.en"))
+    if item is None:
+        st.success(t("queue.done.filter" if filtered() else "queue.done"))
+        moves()
+        return
+    if S.get("current") != item.item_id:
+        S.current, S.since = item.item_id, time.monotonic()
+        newest = ui.store().newest(item.item_id, me())
+        S.base = newest["decision_id"] if newest else None
+        for reason in REASONS:
+            S[f"reason-{reason}"] = False
+        if S.get("mode") is None and ui.store().draft(item.item_id, me()):
+            S.mode = "edit"
+    ui.tags([t(f"why.{w}") for w in item.why.split("|") if w])
+    media = item.shown.get("media") or {"kind": "none"}
+    seen = media.get("file") or media.get("sheet")
+    left, right = st.columns([5, 7]) if seen else (st.container(), st.container())
+    with left:
+        ui.clip(media, f"clip-{item.item_id}")
+    with right:
+        texts(item)
+        if S.get("mode") == "edit":
+            editor(item)
+        controls(item)
+        moves()
+        st.text_input(t("note"), key=f"note-{item.item_id}")
+    left, right = st.columns([7, 5])
+    with left:
+        flags(item)
+    with right:
+        background(item)
+        ui.tags([ui.label("themes", x) for x in item.shown.get("themes", ())] + [ui.label("eras", x) for x in item.shown.get("eras", ())])
+
+
+main()

@@ -1,0 +1,97 @@
+"""The review app: who is reviewing, in which language, which page."""
+
+from __future__ import annotations
+
+import os
+
+import streamlit as st
+import ui
+from ui import t
+
+from curate.errors import CurateError
+from curate.items import reviewer_name
+
+PAGES = ("queue", "overview", "browse", "agreement", "progress", "lexicon", "help")
+
+
+def remember(name, default=""):
+    """Keep a value in the address, so that a reload and a shared link open the same thing."""
+    if name not in st.session_state:
+        st.session_state[name] = st.query_params.get(name, default)
+    if st.session_state[name]:
+        st.query_params[name] = st.session_state[name]
+    elif name in st.query_params:
+        del st.query_params[name]
+    return st.session_state[name]
+
+
+def who():
+    """The reviewer, or None after the form that asks for the name."""
+    if not os.environ.get("LEISHU_NAMES"):
+        if not st.user.get("is_logged_in"):
+            st.text(t("who.login"))
+            st.button(t("who.login.button"), on_click=st.login)
+            return None
+        return reviewer_name(str(st.user.get("name") or st.user.get("email")))
+    name = remember("who")
+    if name:
+        return name
+    st.header(t("who.ask"))
+    known = [r["name"] for r in ui.store().reviewers()]
+    with st.form("who-form"):
+        typed = st.selectbox(t("who.new"), known, index=None, accept_new_options=True, key="who-typed")
+        reads = st.segmented_control(t("who.reads"), ["both", "zh", "en"], default="both", format_func=lambda r: t(f"reads.{r}"), key="who-reads")
+        sent = st.form_submit_button(t("who.start"), type="primary")
+    st.caption(t("who.local"))
+    if sent:
+        try:
+            st.session_state.who = ui.store().set_reviewer(typed or "", None, reads)["name"]
+        except CurateError:
+            st.error(t("who.bad"))
+            return None
+        st.rerun()
+    return None
+
+
+def leave():
+    ui.store().release(st.session_state.who)
+    for key in list(st.session_state):
+        if key != "lang":
+            del st.session_state[key]
+    st.query_params.clear()
+
+
+def main():
+    locale = (st.context.locale or "zh").lower()
+    if st.query_params.get("lang") not in (*ui.LANGUAGES, None):
+        del st.query_params["lang"]
+    remember("lang", "zh" if locale.startswith("zh") else "en")
+    st.set_page_config(page_title=t("app"), layout="wide")
+    st.html(ui.CSS)
+    pages = {name: st.Page(f"pages/{name}.py", title=t(f"page.{name}"), url_path=name, default=name == "queue") for name in PAGES}
+    st.session_state["_pages"] = pages
+    page = st.navigation(list(pages.values()))
+    with st.sidebar:
+        st.segmented_control(t("language"), list(ui.LANGUAGES), format_func=ui.LANGUAGES.get, key="lang", required=True)
+    name = who()
+    if name is None:
+        return
+    st.session_state.who = name
+    person = next((r for r in ui.store().reviewers() if r["name"] == name), None) or ui.store().set_reviewer(name)
+    st.session_state["_person"] = person
+    queues = [q["queue"] for q in ui.store().queues()]
+    with st.sidebar:
+        st.text(f"{t('who')}: {name} ({t('role.' + person['role'])})")
+        if os.environ.get("LEISHU_NAMES"):
+            st.button(t("who.change"), on_click=leave)
+        if queues:
+            if remember("queue", queues[0]) not in queues:
+                st.session_state["queue"] = queues[0]
+            st.selectbox(t("queue"), queues, key="queue")
+    if not queues:
+        st.info(t("queue.none"))
+        return
+    page.run()
+
+
+main()

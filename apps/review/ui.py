@@ -1,0 +1,184 @@
+"""What every page uses: words in both languages, the store, drawing of captions. Captions are always escaped here, never markup."""
+
+from __future__ import annotations
+
+import html
+import os
+from pathlib import Path
+
+import streamlit as st
+import yaml
+
+from curate import display
+from curate.lexicon import Lexicon
+from curate.store import ReviewStore
+from curate.taxonomy import Taxonomy
+
+HERE = Path(__file__).resolve().parent
+LANGUAGES = {"zh": "中文", "en": "English"}
+MOST = 4000
+CSS = """<style>
+.cap{font-size:1.25rem;line-height:1.75;overflow-wrap:anywhere;white-space:pre-wrap;unicode-bidi:isolate;max-height:22rem;overflow-y:auto}
+.cap.small{font-size:.95rem;line-height:1.5}
+.cap .t{border-bottom:2px solid #2f7f79;cursor:help}
+.cap .f-error{background:#c6282833}.cap .f-warning{background:#e0a10040}.cap .f-review{background:#5c6bc033}
+.cap .out{background:#c6282833;text-decoration:line-through}.cap .in{background:#2e7d3240}
+.cap .hid{border:1px solid #8886;border-radius:3px;font:600 .7rem monospace;padding:0 3px;margin:0 1px}
+.cap rt{font-size:.55em;color:#777}
+.tag{display:inline-block;border:1px solid #8886;border-radius:1rem;padding:0 .6rem;margin:0 .3rem .3rem 0;font-size:.85rem}
+.st-key-decide button{min-width:7rem}
+[data-testid="stMainBlockContainer"]{padding-top:3rem;max-width:1250px}
+</style>"""
+PLAYER_CSS = """.player video,.player img{width:100%;max-height:330px;background:#111;object-fit:contain;border-radius:6px}
+.bar{display:flex;gap:.35rem;align-items:center;flex-wrap:wrap;margin-top:.3rem;font-size:.85rem}
+.bar button{border:1px solid #8888;border-radius:5px;background:transparent;color:inherit;padding:.15rem .55rem;cursor:pointer;font:inherit}
+.bar button[aria-pressed=true]{background:#2f7f7944}"""
+EDITOR_CSS = (
+    PLAYER_CSS
+    + """.editor label{display:block;font-size:.9rem;margin-bottom:.5rem}
+.editor textarea{display:block;width:100%;box-sizing:border-box;font-family:inherit;font-size:1.15rem;line-height:1.6;padding:.5rem;border:1px solid #8888;
+border-radius:6px;background:transparent;color:inherit;resize:vertical}"""
+)
+HEAT_CSS = """.heat{overflow-x:auto}.heat table{border-collapse:collapse;font-size:.78rem}.heat th{font-weight:500;text-align:left;white-space:nowrap;padding:0 .3rem}
+.heat tr:first-child th{height:5.5rem;vertical-align:bottom}.heat tr:first-child span{writing-mode:vertical-rl;text-orientation:mixed}
+.heat td{padding:1px}.heat button{border:0;border-radius:3px;min-width:2.4rem;height:1.6rem;color:inherit;cursor:pointer;font:inherit}"""
+
+
+@st.cache_resource
+def strings():
+    """The string table."""
+    return yaml.safe_load((HERE / "strings.yaml").read_text(encoding="utf-8"))
+
+
+def lang():
+    """The language of the interface."""
+    return st.session_state.get("lang", "zh")
+
+
+def t(key, **values):
+    """A word of the interface; an unknown key shows itself."""
+    entry = strings().get(key, key)
+    text = entry if isinstance(entry, str) else str(entry[0 if lang() == "zh" else 1])
+    return text.format(**values) if values else text
+
+
+@st.cache_resource
+def store():
+    """The store, opened once for all sessions; every call uses a connection of its own."""
+    return ReviewStore(os.environ["LEISHU_STORE"])
+
+
+@st.cache_resource
+def lexicon():
+    return Lexicon.load()
+
+
+@st.cache_resource
+def taxonomy():
+    return Taxonomy.load()
+
+
+@st.cache_resource
+def component(name, markup, css):
+    """A component from its file; what it shows travels as data, never as markup."""
+    return st.components.v2.component(f"leishu_{name}", html=markup, css=css, js=(HERE / f"{name}.js").read_text(encoding="utf-8"))
+
+
+def label(axis, ident):
+    """The name of a theme or an era."""
+    try:
+        return taxonomy().label(axis, ident, lang())
+    except KeyError:
+        return ident
+
+
+def tag_name(tag):
+    """The words for a tag such as ``theme:festivals``."""
+    axis, _, value = tag.partition(":")
+    if axis == "cell":
+        theme, _, era = value.partition("|")
+        return f"{label('themes', theme)} × {label('eras', era)}"
+    if axis in ("theme", "era"):
+        return f"{t(axis + 's')}: {label(axis + 's', value)}"
+    return f"{t('why')}: {t('why.' + value)}" if axis == "why" else f"{t('flags')}: {value}"
+
+
+def esc(text):
+    return html.escape(str(text), quote=True)
+
+
+def _visible(text):
+    return "".join(f'<span class="hid">{name}</span>' if name else esc(part) for part, name in display.hidden(text))
+
+
+def _ruby(text):
+    return "".join(f"<ruby>{esc(s.text)}<rt>{esc(s.reading)}</rt></ruby>" if s.reading else _visible(s.text) for s in display.syllables(text))
+
+
+def caption_html(text, marks=(), script="as_read", pinyin=False, small=False):
+    """A caption with its highlights, as escaped HTML."""
+    out = []
+    for piece in display.pieces(text[:MOST], marks):
+        shown = display.in_script(piece.text, script)
+        inner = _ruby(shown) if pinyin else _visible(shown)
+        hits = [marks[i] for i in piece.marks]
+        if hits:
+            classes = " ".join(dict.fromkeys("t" if m["kind"] == "term" else f"f-{m.get('severity', 'review')}" for m in hits))
+            title = "\n".join(dict.fromkeys(f"{m['label']} — {m['gloss']}" if m["gloss"] else m["label"] for m in hits))
+            inner = f'<span class="{esc(classes)}" title="{esc(title)}">{inner}</span>'
+        out.append(inner)
+    return f'<div class="cap{" small" if small else ""}" dir="auto">{"".join(out)}</div>'
+
+
+def caption(text, marks=(), script="as_read", pinyin=False, small=False):
+    """Draw a caption."""
+    if not text:
+        st.caption(t("missing.text"))
+        return
+    st.html(caption_html(text, marks, script, pinyin, small))
+    hidden = sum(bool(name) for _, name in display.hidden(text[:MOST]))
+    if hidden:
+        st.caption(t("hidden", n=hidden))
+    if len(text) > MOST:
+        st.caption(t("long", n=MOST, total=len(text)))
+
+
+def difference(before, after):
+    """Draw what differs between two texts."""
+    kinds = {"same": "", "out": "out", "in": "in"}
+    parts = [f'<span class="{kinds[c.kind]}">{_visible(c.text)}</span>' for c in display.changes(before[:MOST], after[:MOST])]
+    st.html(f'<div class="cap small" dir="auto">{"".join(parts)}</div>')
+
+
+def tags(words):
+    """Draw small labels."""
+    st.html("".join(f'<span class="tag">{_visible(str(w)[:120])}</span>' for w in words))
+
+
+def clip(media, key):
+    """Draw a clip, an image or its contact sheet."""
+    if media["kind"] == "none":
+        st.caption(t("media.none"))
+        return
+    if not media["file"] and not media["sheet"]:
+        st.text(t(f"media.{media['note'] or 'cannot_show'}", name=media["name"]))
+        return
+    data = {
+        "src": f"/clips/{media['file']}" if media["file"] else "",
+        "sheet": f"/clips/{media['sheet']}" if media["sheet"] else "",
+        "kind": media["kind"],
+        "start": media["start"],
+        "end": media["end"],
+        "alt": media["name"],
+        "labels": {"sheet": t("media.sheet"), "speed": t("media.speed"), "loop": t("media.loop")},
+    }
+    component("player", '<div class="player"></div>', PLAYER_CSS)(data=data, key=key)
+
+
+def when(stamp):
+    """A time in the reader's form."""
+    return stamp[:16].replace("T", " ") + " UTC"
+
+
+def number(value):
+    return f"{value:,}"

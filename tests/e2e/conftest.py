@@ -1,0 +1,174 @@
+"""A real server and a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curate.items import Item, item_id
+from curate.reviewmedia import MediaFolder
+from curate.store import ReviewStore
+from tests.review import demo
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTIFACTS = Path(__file__).resolve().parent / "artifacts"
+TOKEN = "a-token-for-the-tests"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+RUNNING = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+def chromium() -> str | None:
+    """The path of an installed Chromium, or None."""
+    return os.environ.get("LEISHU_CHROMIUM") or next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+
+
+class App:
+    """The review app on a workspace; can be killed and started again on the same port."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.store = ReviewStore(workspace / "review.sqlite")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        environment = {
+            **os.environ, "LEISHU_WORKSPACE": str(self.workspace), "LEISHU_STORE": str(self.workspace / "review.sqlite"), "LEISHU_TOKEN": TOKEN,
+            "LEISHU_PORT": str(self.port), "LEISHU_NAMES": "1",
+        }  # fmt: skip
+        self.log = (self.workspace / "server.log").open("ab")
+        self.process = subprocess.Popen([sys.executable, str(ROOT / "apps/review/server.py")], env=environment, stdout=self.log, stderr=self.log)
+        for _ in range(300):
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
+                    return
+            except (urllib.error.URLError, OSError):
+                assert self.process.poll() is None, (self.workspace / "server.log").read_text()[-3000:]
+                time.sleep(0.2)
+        raise AssertionError("the server does not answer")
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def address(self, who: str, lang: str = "zh", page: str = "", **more: str) -> str:
+        from urllib.parse import urlencode
+
+        return f"{self.url}/{page}?" + urlencode({"token": TOKEN, "who": who, "lang": lang, **more})
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = chromium()
+    if path is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium fonts-noto-cjk)")
+    with sync_api.sync_playwright() as p:
+        running = p.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    made = App(tmp_path_factory.mktemp("ws"))
+    made.start()
+    yield made
+    made.kill()
+    made.store.close()
+
+
+class Person:
+    """One reviewer with a browser window of their own."""
+
+    def __init__(self, page: Any, app: App, name: str) -> None:
+        self.page, self.app, self.name = page, app, name
+
+    def settle(self) -> None:
+        self.page.wait_for_selector(RUNNING, timeout=60_000)
+        self.page.wait_for_timeout(250)
+        self.page.wait_for_selector(RUNNING, timeout=60_000)
+
+    def open(self, lang: str = "zh", page: str = "", **more: str) -> None:
+        self.page.goto(self.app.address(self.name, lang, page, **more))
+        self.page.wait_for_selector(RUNNING, timeout=60_000)
+        self.page.get_by_text("审阅人" if lang == "zh" else "Reviewer", exact=False).first.wait_for(timeout=60_000)
+        self.settle()
+
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+        self.settle()
+
+    def see(self, text: str) -> None:
+        self.page.get_by_text(text, exact=False).first.wait_for(timeout=15_000)
+
+    def shot(self, name: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=str(ARTIFACTS / f"{name}.png"))
+
+    def verdicts(self) -> list[str]:
+        return [r["verdict"] for r in self.app.store.log(reviewer=self.name)]
+
+
+@pytest.fixture
+def person(browser: Any, app: App) -> Iterator[Callable[[str], Person]]:
+    contexts = []
+
+    def make(name: str, **options: Any) -> Person:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "zh-CN", **options})
+        contexts.append(context)
+        return Person(context.new_page(), app, name)
+
+    yield make
+    for c in contexts:
+        c.close()
+
+
+def push(app: App, queue: str, rows: list[dict[str, Any]], overlap: int = 1) -> list[Item]:
+    """Put rows into a queue as `curate review push` would, with a clip where one is named."""
+    items = []
+    base = app.workspace / "source"
+    if not (base / "a.mp4").exists():
+        demo.clip(base / "a.mp4")
+        (base / "broken.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 200)
+    with MediaFolder(app.workspace, base) as media:
+        for n, row in enumerate(rows):
+            zh, en = row.get("zh"), row.get("en")
+            uri = row.get("uri")
+            shown = {
+                "zh": zh, "en": en, "zh_origin": "human", "en_origin": "translated", "marks": row.get("marks", []), "flags": row.get("flags", []),
+                "near": row.get("near", []), "themes": ["festivals"], "eras": ["tang"], "from": {"source": "demo", "source_id": str(n), "license": "CC0-1.0"},
+                "media": media.add({"media": "video" if uri else "none", "uri": uri}),
+            }  # fmt: skip
+            tags = ("theme:festivals", "era:tang", "cell:festivals|tang", "why:translated")
+            ident = item_id(queue, str(n), zh, en)
+            items.append(Item(ident, queue, str(n), str(n), shown, row.get("suggestion", {}), "translated", float(len(rows) - n), overlap, tags))
+    app.store.add_items(items)
+    return items
