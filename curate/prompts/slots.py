@@ -204,15 +204,15 @@ def _acts(order: Sequence[str]) -> dict[str, tuple[Act, ...]]:
     out: dict[str, tuple[Act, ...]] = {}
     for path in sorted(_FOLDER.glob("acts_*.yaml")):
         for theme, block in _yaml(path.name).items():
-            found = []
-            for number, (eras, head, zh, en) in enumerate(_lines(block, 4, f"{path.name}: {theme}"), 1):
+            found = list(out.get(theme, ()))
+            for eras, head, zh, en in _lines(block, 4, f"{path.name}: {theme}"):
                 dress, kind, place = head.split()
                 who_zh, _, zh_does = zh.partition(" > ")
                 who_en, _, en_does = en.partition(" > ")
                 who, does = Pair(who_zh.strip(), who_en.strip()), Pair(zh_does.strip(), en_does.strip())
                 if not (zh_does and en_does):
-                    raise DataError(f"{path.name}: {theme}, line {number}: no ' > ' in both languages")
-                found.append(Act(f"{theme}.{number}", theme, span(eras, order), dress, kind, place, who, does))
+                    raise DataError(f"{path.name}: {theme}: no ' > ' in both languages: {zh[:40]}")
+                found.append(Act(f"{theme}.{len(found) + 1}", theme, span(eras, order), dress, kind, place, who, does))
             out[theme] = tuple(found)
     return out
 
