@@ -385,7 +385,7 @@ class ReviewStore(Desk):
         """
         d = decision.checked()
         with self._write() as c:
-            return self._record(c, d)
+            return self._record(c, d, lease=True)
 
     def record_many(self, decisions: Sequence[Decision]) -> list[Receipt]:
         """Store several decisions, all or none."""
@@ -393,7 +393,7 @@ class ReviewStore(Desk):
         with self._write() as c:
             return [self._record(c, d) for d in checked]
 
-    def _record(self, c: Any, d: Decision) -> Receipt:
+    def _record(self, c: Any, d: Decision, lease: bool = False) -> Receipt:
         item = self._rows(c, "SELECT item_id FROM items WHERE item_id = :i" + ("" if self.sqlite else " FOR UPDATE"), {"i": d.item_id})
         if not item:
             raise DataError(f"the review store has no item {d.item_id!r}", hint="push the queue again: curate review push")
@@ -412,7 +412,7 @@ class ReviewStore(Desk):
         conflict = last["decision_id"] if last is not None and last["decision_id"] != d.base else None
         self._insert(c, d, at, conflict)
         self._run(c, "DELETE FROM claims WHERE item_id = :i AND reviewer = :r", {"i": d.item_id, "r": d.reviewer})
-        if d.verdict == "undo" and d.kind == "review":
+        if lease and d.verdict == "undo" and d.kind == "review":
             # Whoever takes a decision back is about to make another one: the item is theirs for a while.
             until = stamp(self._clock() + timedelta(seconds=_LEASE))
             self._run(c, "INSERT INTO claims VALUES (:i, :r, :u)", {"i": d.item_id, "r": d.reviewer, "u": until})

@@ -5,20 +5,22 @@ export default function (component) {
   if (!root || root.dataset.src === data.src + data.start) return;
   root.dataset.src = data.src + data.start;
   root.replaceChildren();
-  const sheet = (said) => {
+  const sheet = () => {
     root.replaceChildren();
-    if (said) { const p = document.createElement("p"); p.textContent = said; root.append(p); }
+    const p = document.createElement("p");
+    p.textContent = data.sheet ? data.labels.sheet : data.labels.broken;
+    root.append(p);
     if (data.sheet) { const i = document.createElement("img"); i.src = data.sheet; i.alt = data.alt; root.append(i); }
   };
   if (data.kind === "image") { const i = document.createElement("img"); i.src = data.src; i.alt = data.alt; root.append(i); return; }
-  if (!data.src) { sheet(data.labels.sheet); return; }
+  if (!data.src) { sheet(); return; }
   const v = document.createElement("video");
   v.src = data.src; v.muted = true; v.autoplay = true; v.playsInline = true; v.preload = "metadata"; v.controls = true; v.tabIndex = -1;
   v.setAttribute("aria-label", data.alt);
   const from = data.start || 0, to = data.end || Infinity;
   let looping = true;
-  v.addEventListener("loadedmetadata", () => { if (!v.videoWidth) sheet(data.labels.sheet); else if (from) v.currentTime = from; });
-  v.addEventListener("error", () => sheet(data.labels.sheet));
+  v.addEventListener("loadedmetadata", () => { if (!v.videoWidth) sheet(); else if (from) v.currentTime = from; });
+  v.addEventListener("error", () => sheet());
   const back = () => { if (looping) { v.currentTime = from; v.play().catch(() => {}); } else v.pause(); };
   v.addEventListener("timeupdate", () => { if (v.currentTime >= to) back(); });
   v.addEventListener("ended", back);

@@ -92,6 +92,7 @@ def main():
         st.info(t("queue.none"))
         return
     page.run()
+    ui.free_keys()
 
 
 main()

@@ -27,7 +27,8 @@ CSS = """<style>
 .cap rt{font-size:.55em;color:#777}
 .tag{display:inline-block;border:1px solid #8886;border-radius:1rem;padding:0 .6rem;margin:0 .3rem .3rem 0;font-size:.85rem}
 .st-key-decide button{min-width:7rem}
-[data-testid="stMainBlockContainer"]{padding-top:3rem;max-width:1250px}
+[data-testid="stMainBlockContainer"]{padding-top:3.5rem;max-width:1250px}
+@media (max-width:640px){[data-testid="stMainBlockContainer"]{padding-top:4.5rem}}
 </style>"""
 PLAYER_CSS = """.player video,.player img{width:100%;max-height:330px;background:#111;object-fit:contain;border-radius:6px}
 .bar{display:flex;gap:.35rem;align-items:center;flex-wrap:wrap;margin-top:.3rem;font-size:.85rem}
@@ -170,9 +171,19 @@ def clip(media, key):
         "start": media["start"],
         "end": media["end"],
         "alt": media["name"],
-        "labels": {"sheet": t("media.sheet"), "speed": t("media.speed"), "loop": t("media.loop")},
+        "labels": {
+            "sheet": t("media.sheet"),
+            "broken": t("media.cannot_show", name=media["name"]),
+            "speed": t("media.speed"),
+            "loop": t("media.loop"),
+        },
     }
     component("player", '<div class="player"></div>', PLAYER_CSS)(data=data, key=key)
+
+
+def free_keys():
+    """Give the keys back to the page after a click on a switch or a tick box, which would keep them."""
+    component("keys", "<span></span>", "")(key="free-keys")
 
 
 def when(stamp):

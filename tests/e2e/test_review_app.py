@@ -53,7 +53,7 @@ def test_one_person_with_the_keyboard_only(app: App, person: Make) -> None:
     li.shot("02-traditional-pinyin")
     li.page.keyboard.press("a")
     li.settle()
-    li.see("放不了")
+    li.see("浏览器放不了 broken.mp4")
     assert li.page.locator("video").count() == 0
     li.shot("03-clip-that-cannot-play")
     li.press("x")

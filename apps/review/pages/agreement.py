@@ -71,7 +71,9 @@ def main():
         columns = st.columns(4)
         columns[0].metric(t("agree.items"), ui.number(every["items"]))
         for column, name in zip(columns[1:], ("percent", "fleiss", "alpha"), strict=True):
-            column.metric(t(f"agree.{name}"), text(every[name]))
+            f = every[name]
+            column.metric(t(f"agree.{name}"), "–" if f["value"] is None else f"{f['value']:.2f}")
+            column.caption("" if f["value"] is None else f"[{f['low']:.2f}, {f['high']:.2f}]")
         st.caption(t("agree.interval"))
         left, right = st.columns(2)
         with left:

@@ -38,7 +38,7 @@ def show_filters(tags):
         S.b_tag = ""
     if S[kept("b_state", "all")] not in STATES:
         S.b_state = "all"
-    left, middle, right = st.columns([4, 3, 3])
+    left, middle, right = st.columns([3, 3, 4])
     left.text_input(t("search"), key=kept("b_q", ""))
     middle.selectbox(t("filter"), ["", *tags], key="b_tag", format_func=lambda x: f"{ui.tag_name(x)} ({tags[x]})" if x else t("filter.all"))
     right.segmented_control(t("state"), STATES, key="b_state", format_func=lambda s: t(f"state.{s}"), required=True)
