@@ -23,6 +23,8 @@ from curate.taxonomy import Taxonomy
 
 MODEL = PACKAGE / "models" / "themes.npz"
 _CAP = 2.0
+# Unit vectors and counts brought to a like size, so that one weight decay fits both.
+VECTOR_SCALE, TERM_SCALE = 3.0, 0.7
 Floats = npt.NDArray[np.float32]
 
 
@@ -86,9 +88,9 @@ class Head:
     """Weights of the head.
 
     Attributes:
-        weights: shape ``(features, themes)``.
-        bias: shape ``(themes,)``.
-        cuts: probability from which a theme is given, shape ``(themes,)``.
+        weights: shape ``(features, themes + 1)``; the last column says whether the caption is about Chinese culture at all.
+        bias: shape ``(themes + 1,)``.
+        cuts: probability from which a theme is given, shape ``(themes + 1,)``; below the last one no theme is given.
         encoder: digest of the encoder that the weights fit.
     """
 
@@ -105,9 +107,9 @@ class Head:
             terms: ``term_features``.
 
         Returns:
-            Array of shape ``(n, themes)``.
+            Array of shape ``(n, themes + 1)``.
         """
-        logits = np.concatenate([vectors, terms], axis=1) @ self.weights + self.bias
+        logits = np.concatenate([vectors * VECTOR_SCALE, terms * TERM_SCALE], axis=1) @ self.weights + self.bias
         return (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)
 
     def save(self, path: Path) -> None:

@@ -56,7 +56,7 @@ def build(spec: ResourceSpec, seed: int, base: Path, uses: Iterable[str], decisi
     if "decisions" in wanted and decisions is not None:
         frame = pl.read_parquet(decisions)
         digests["decisions"] = decisions.stem
-    return Resources(seed, lexicon, taxonomy, embedder, frame, digests)
+    return Resources(seed, lexicon, taxonomy, embedder, frame, digests, base)
 
 
 def _models_digest() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -41,6 +42,7 @@ class Resources:
         embedder: the text encoder.
         decisions: frozen snapshot of people's decisions.
         digests: name to sha256 (or version) of each resource; these enter the step keys.
+        base: the recipe's folder, which relative media paths refer to.
     """
 
     seed: int = 0
@@ -49,6 +51,7 @@ class Resources:
     embedder: Embedder | None = None
     decisions: pl.DataFrame | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
+    base: Path | None = None
 
     def need_lexicon(self) -> Lexicon:
         """Return the lexicon or say that the recipe names none."""

@@ -151,7 +151,8 @@ def by_head(
     out = []
     for row, tags in zip(p, named, strict=True):
         themes = {}
-        for j in np.flatnonzero(row >= weights.cuts):
+        cultural = row[-1] >= weights.cuts[-1]
+        for j in np.flatnonzero(row[:-1] >= weights.cuts[:-1]) if cultural else ():
             name = taxonomy.theme_ids[j]
             themes[name] = (round(float(row[j]), 4), "both" if name in tags.themes else "vector")
         out.append(themes)

@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "pipeline": ("init", "plan", "run", "status", "explain", "columns", "verify", "gc", "doctor"),
     "demo": ("demo",),
     "plain": ("tag", "check", "dedup", "search", "coverage", "balance"),
-    "publish": ("release", "card", "publish"),
+    "publish": ("release", "card", "export", "publish"),
 }
 # group name: module with ``app``
 GROUPS: dict[str, str] = {"lexicon": "lexicon", "clips": "clips", "review": "review", "prompts": "prompts"}

@@ -78,3 +78,32 @@ def publish(
     kind = ("private" if plan.private else "PUBLIC") + " " if to in ("hf", "modelscope") else ""
     done = f"{plan.verified} files verified by hash\n{plan.url}" if plan.sent else f"dry run: {len(plan.files)} files, {plan.bytes:,} bytes"
     say(f"{kind}{to} {plan.where}: {done}")
+
+
+def export(
+    target: str = typer.Argument(..., help="Target; 'list' shows all of them."),
+    release: Path = typer.Argument(None, help="The release folder."),
+    out: Path = typer.Option(None, "--out", "-o", help="A new folder; TARGET by default."),
+    lang: str = typer.Option("auto", "--lang", help="auto, zh or en."),
+    copy: bool = typer.Option(False, "--copy", help="Copy the media; links otherwise."),
+    split: list[str] = typer.Option([], "--split", help="Splits; train for trainers, all for the rest."),
+    setting: list[str] = typer.Option([], "--set", help="KEY=VALUE for single targets, such as model=v6."),
+    as_json: bool = JSON,
+) -> None:
+    """Write a release in the form that a trainer, a service or an editor reads."""
+    from curate import export as exports
+
+    if target == "list" or release is None:
+        rows = [(k, p["title"], p["kind"], "+".join(p["captions"]["langs"]), p["start"].split("#")[0].strip()) for k, p in exports.profiles().items()]
+        emit(exports.profiles()) if as_json else table("export targets", ["target", "for", "kind", "captions", "start"], rows)
+        return
+    options = {key: value for key, _, value in (s.partition("=") for s in setting)}
+    with working(f"exporting to {target}"):
+        done = exports.export(target, release, out or Path(target), lang, "copy" if copy else "link", split, options)
+    if as_json:
+        emit({"target": target, "path": str(done.path), "clips": done.clips, "files": done.files, "notes": [n.__dict__ for n in done.notes]})
+        return
+    for n in done.left_out:
+        note(f"left out: {n.clip_id}: {n.reason} ({n.detail})")
+    changed = len(done.notes) - len(done.left_out)
+    say(f"{done.clips} clips for {target}, {len(done.left_out)} left out, {changed} remarks; see {done.path}")

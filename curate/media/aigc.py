@@ -114,7 +114,7 @@ def in_metadata(metadata: Mapping[str, str]) -> Label | None:
     return None
 
 
-class _Stop(Exception):  # noqa: N818
+class _Stop(Exception):
     """Ends the parser."""
 
 
@@ -351,5 +351,5 @@ def labelled_image(data: bytes, raw: str) -> bytes:
 
 def row(label: Label | None) -> dict[str, str | None]:
     """Return the columns ``aigc_*`` of a label; ``aigc_status`` is ``absent`` without one (which proves nothing)."""
-    empty = dict.fromkeys((f"aigc_{k}" for k in ("raw", "where", "status", "label", "producer", "produce_id", "propagator", "propagate_id")))
+    empty = dict.fromkeys(f"aigc_{k}" for k in ("raw", "where", "status", "label", "producer", "produce_id", "propagator", "propagate_id"))
     return {**empty, **({f"aigc_{k}": v for k, v in asdict(label).items()} if label else {"aigc_status": "absent"})}

@@ -17,7 +17,6 @@ TASKS: dict[str, tuple[str, str]] = {
     "frames": ("curate.media.frames", "pick_frames"),
     "fingerprint": ("curate.media.fingerprint", "fingerprint_file"),
     "analyse": ("curate.media.analyse", "analyse_file"),
-    "scenes": ("curate.media.scenes", "scenes_of"),
     "ocr": ("curate.media.ocr", "read_frames"),
     "provenance": ("curate.media.provenance", "read_file"),
     "cut": ("curate.media.cutting", "cut_file"),

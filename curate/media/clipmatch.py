@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ ENOUGH, SHARED = 6, 0.45
 SPEEDS = (1.0, 0.8, 1.25, 0.9, 1 / 0.9, 0.75, 4 / 3, 2 / 3, 1.5, 0.5, 2.0)
 # A match as good as this needs no second opinion.
 SURE = 0.93
+BLANK_SLACK = 6.0
 ALL_TURNS = tuple(range(TURNS))
 
 
@@ -40,6 +42,7 @@ class Rules:
         overlap: share of the shorter clip that must be in the common part.
         evidence: trusted bits over different pictures above which the bits alone decide.
         alike: with less, the small pictures must correlate as much.
+        alike_plain: what they must correlate where most of the picture is of one brightness, whatever the bits say.
         asked: pictures per clip that are asked for candidates.
         turns: whether upside-down and turned copies are looked for, besides mirrored ones.
     """
@@ -50,11 +53,12 @@ class Rules:
     overlap: float = 0.5
     evidence: int = 80
     alike: float = 0.9
+    alike_plain: float = 0.7
     asked: int = 16
     turns: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Print:
     """A fingerprint.
 
@@ -66,6 +70,7 @@ class Print:
         thumbs: a few small grey pictures.
         thumb_times: their times.
         bars: shares of black bars: left, top, right, bottom.
+        views: the thumbs in the crops that were looked at, made when first needed.
     """
 
     times: Floats
@@ -75,6 +80,17 @@ class Print:
     thumbs: Array
     thumb_times: Floats
     bars: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    views: dict[int, Array] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether most of the picture is of one brightness: text on a ground, a figure in the dark."""
+        return float(np.median([np.mean(np.abs(t.astype(np.int64) - np.median(t)) <= 8) for t in self.thumbs])) > 0.55
+
+    @cached_property
+    def blank(self) -> float | None:
+        """The brightness of a clip in which there is never anything to see; ``None`` for others."""
+        return float(self.thumbs.mean()) if not self.sure[:, :2].any() else None
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> Print:
@@ -119,7 +135,14 @@ def matches(prints: Sequence[Print | None], rules: Rules | None = None) -> list[
                 break
         if best is not None:
             out.append(best)
-    return out
+    return sorted([*out, *_blank_pairs(prints)])
+
+
+def _blank_pairs(prints: Sequence[Print | None]) -> list[Match]:
+    """Clips of one even colour are the same if they are as bright as each other."""
+    blank = [(p.blank, i) for i, p in enumerate(prints) if p is not None and p.blank is not None]
+    pairs = [(i, j) for n, (x, i) in enumerate(blank) for y, j in blank[n + 1 :] if abs(x - y) <= BLANK_SLACK]
+    return [Match(i, j, 1.0, 0.0, 1.0, 0) for i, j in pairs]
 
 
 Way = tuple[int, int, int]
@@ -281,13 +304,14 @@ def _aligned(
     # Equal pictures are evidence once: a still clip does not become surer by lasting longer.
     _, once = np.unique(signs[agree], return_index=True)
     rows = np.flatnonzero(agree)[once]
-    if int(common[rows, best[rows]].sum()) < rules.evidence and not _look_alike(first, second, speed, offset, way, rules):
+    weak = int(common[rows, best[rows]].sum()) < rules.evidence
+    if (weak or first.plain or second.plain) and not _look_alike(first, second, speed, offset, way, rules.alike if weak else rules.alike_plain):
         return None
     score = coverage * (1.0 - float(least[agree].mean()))
     return score, float(np.median(second.times[best[agree]] - speed * first.times[agree]))
 
 
-def _look_alike(first: Print, second: Print, speed: float, offset: float, way: Way, rules: Rules) -> bool:
+def _look_alike(first: Print, second: Print, speed: float, offset: float, way: Way, least: float) -> bool:
     """Compare the small pictures of clips whose bits say little: plain shapes, a line of text, a mask."""
     turn, ca, cb = way
     expected = speed * first.thumb_times + offset
@@ -295,9 +319,15 @@ def _look_alike(first: Print, second: Print, speed: float, offset: float, way: W
     rows = np.flatnonzero((expected >= -0.2) & (expected <= second.duration_s + 0.2))
     if not len(rows):
         rows = np.array([int(gap.min(axis=1).argmin())])
-    one, two = _seen(first, ca)[rows], _seen(second, cb)
+    one, two = _view(first, ca)[rows], _view(second, cb)
     alike = [max(_correlation(_turned_picture(p, turn), two[j]) for j in np.argsort(gap[r])[:2]) for p, r in zip(one, rows, strict=True)]
-    return float(np.median(alike)) >= rules.alike
+    return float(np.median(alike)) >= least
+
+
+def _view(item: Print, crop: int) -> Array:
+    if crop not in item.views:
+        item.views[crop] = _seen(item, crop)
+    return item.views[crop]
 
 
 def _seen(item: Print, crop: int) -> Array:

@@ -75,8 +75,8 @@ def _encode(
         stream = video_stream(source, max_pixels)
         tally = Tally()
         video: Any = None
+        audio: Any = None
         count, first = 0, 0.0
-        audio = _audio_out(source, target, ending, notes)
         for at, frame in _spaced(decoded(source, stream, tally, max_pixels, max_frames, start, end), stream, start, fps):
             turned = upright(colour(frame, frame.width, frame.height), int(frame.rotation or 0))
             height, width = turned.shape[0] // 2 * 2, turned.shape[1] // 2 * 2
@@ -86,6 +86,8 @@ def _encode(
                 video.codec_context.time_base = Fraction(1, _TICKS)
                 video.codec_context.flags |= av.codec.context.Flags.bitexact
                 first = at
+                sound = _audio_out(source, ending, notes)
+                audio = target.add_stream_from_template(sound) if sound is not None else None
             if (height, width) != (video.height, video.width):
                 notes.append(f"the picture changes its size at {at:.2f} s; the rest is left out")
                 break
@@ -95,8 +97,8 @@ def _encode(
             count += 1
         if video is not None:
             target.mux(video.encode(None))
-    if audio is not None and count:
-        _with_audio(path, out, first, end, notes)
+            if audio is not None:
+                _copy_sound(path, audio, first, end)
     if tally.errors:
         notes.append(f"{tally.errors} packets could not be decoded; {tally.first}")
     return {"frames": count, "start_s": round(first, 3), "notes": notes}
@@ -123,7 +125,7 @@ def _spaced(frames: Iterator[Any], stream: Any, start: float | None, fps: float 
         yield begin + tick / fps, last
 
 
-def _audio_out(source: Any, target: Any, ending: str, notes: list[str]) -> Any:
+def _audio_out(source: Any, ending: str, notes: list[str]) -> Any:
     """The sound track that can be carried over, if there is one."""
     if not len(source.streams.audio):
         return None
@@ -136,40 +138,18 @@ def _audio_out(source: Any, target: Any, ending: str, notes: list[str]) -> Any:
     return stream
 
 
-def _with_audio(path: str, out: str, start: float, end: float | None, notes: list[str]) -> None:
-    """Put the sound of the interval beside the new picture, packet by packet."""
-    import av
-
-    partial = str(Path(out).with_name(f".{Path(out).stem}.sound{Path(out).suffix}"))
-    try:
-        with opened(out) as picture, opened(path) as source, av.open(partial, "w", options=container_options(Path(out))) as target:
-            target.metadata.update(picture.metadata)
-            video, sound = picture.streams.video[0], source.streams.audio[0]
-            copied = {0: target.add_stream_from_template(video), 1: target.add_stream_from_template(sound)}
-            base = float(source.streams.video[0].start_time * source.streams.video[0].time_base) if source.streams.video[0].start_time else 0.0
-            _copy(picture, video, copied[0], 0.0, None)
-            _copy(source, sound, copied[1], base + start, None if end is None else base + end)
-        os.replace(partial, out)
-    except (av.error.FFmpegError, ValueError) as e:
-        Path(partial).unlink(missing_ok=True)
-        notes.append(f"the sound could not be carried over and was left out: {str(e)[:100]}")
-
-
-def _copy(source: Any, stream: Any, target: Any, start: float, end: float | None) -> int:
-    """Copy packets of an interval; returns how many."""
-    shift = round(start / stream.time_base) if start else 0
-    count = 0
-    for packet in source.demux(stream):
-        if packet.dts is None or packet.pts is None:
-            continue
-        at = float(packet.pts * stream.time_base)
-        if at < start - 1e-6 or (end is not None and at >= end):
-            continue
-        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-        packet.stream = target
-        target.container.mux(packet)
-        count += 1
-    return count
+def _copy_sound(path: str, target: Any, start: float, end: float | None) -> None:
+    """Copy the packets of sound that belong to an interval of the picture."""
+    with opened(path) as source:
+        video, sound = source.streams.video[0], source.streams.audio[0]
+        base = float(video.start_time * video.time_base) if video.start_time else 0.0
+        shift = round((base + start) / sound.time_base)
+        for packet in source.demux(sound):
+            if packet.pts is None or packet.pts < shift or (end is not None and float(packet.pts * sound.time_base) >= base + end):
+                continue
+            packet.pts, packet.dts = packet.pts - shift, None if packet.dts is None else packet.dts - shift
+            packet.stream = target
+            target.container.mux(packet)
 
 
 def remux(path: str, out: str, more: dict[str, str], start: float | None = None, end: float | None = None) -> dict[str, Any]:
@@ -202,7 +182,7 @@ def remux(path: str, out: str, more: dict[str, str], start: float | None = None,
             target.metadata.update({**carried(path, dict(source.metadata)), **more})
             try:
                 chosen = {stream.index: target.add_stream_from_template(stream)}
-                sound = _audio_out(source, target, Path(out).suffix.lower(), notes)
+                sound = _audio_out(source, Path(out).suffix.lower(), notes)
                 if sound is not None:
                     chosen[sound.index] = target.add_stream_from_template(sound)
                 count, first = _copy_all(source, target, chosen, stream, None if end is None else base + end)
@@ -215,7 +195,8 @@ def _copy_all(source: Any, target: Any, chosen: dict[int, Any], video: Any, end:
     count, first = 0, None
     for packet in source.demux([s for s in source.streams if s.index in chosen]):
         stream = packet.stream
-        if packet.dts is None or packet.pts is None:
+        # Matroska has no decoding times; the muxer works them out.
+        if packet.pts is None:
             continue
         at = float(packet.pts * stream.time_base)
         if end is not None and at >= end - 1e-6:
@@ -227,7 +208,7 @@ def _copy_all(source: Any, target: Any, chosen: dict[int, Any], video: Any, end:
         if at < first - 1e-6:
             continue
         shift = round(first / stream.time_base)
-        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+        packet.pts, packet.dts = packet.pts - shift, None if packet.dts is None else packet.dts - shift
         packet.stream = chosen[stream.index]
         target.mux(packet)
         count += stream.index == video.index

@@ -36,9 +36,9 @@ def probe_file(path: str, max_pixels: int, max_frames: int) -> dict[str, Any]:
         Refused: it cannot be read; names the reason.
     """
     with opened(path) as container:
-        row = _header(container)
+        row = describe_container(container)
         stream = video_stream(container, max_pixels)
-        row.update(_stream(stream))
+        row.update(describe_stream(stream))
         tally = Tally()
         times: list[float] = []
         rotation, last = 0, 0.0
@@ -53,14 +53,15 @@ def probe_file(path: str, max_pixels: int, max_frames: int) -> dict[str, Any]:
             raise Refused("no_frames", tally.first or "no frame could be decoded")
         row.update(timing(times, count, last, stream))
         row.update(rotation=rotation, decode_errors=tally.errors)
-        row["short_decode"] = _is_short(row, stream, tally, container)
+        row["short_decode"] = is_short(row, stream, tally, container)
         if row["short_decode"]:
             row["reason"] = "short_decode"
             row["note"] = f"{count} of {row['declared_frames'] or 'unknown'} frames decoded" + (f"; {tally.first}" if tally.first else "")
         return row
 
 
-def _header(container: Any) -> dict[str, Any]:
+def describe_container(container: Any) -> dict[str, Any]:
+    """Return what a container says of itself."""
     audio = [s.codec_context.codec.canonical_name for s in container.streams.audio if s.codec_context is not None]
     return {
         "container": container.format.name,
@@ -74,7 +75,8 @@ def _header(container: Any) -> dict[str, Any]:
     }
 
 
-def _stream(stream: Any) -> dict[str, Any]:
+def describe_stream(stream: Any) -> dict[str, Any]:
+    """Return what a video stream says of itself; sizes are as coded."""
     context = stream.codec_context
     sar = stream.sample_aspect_ratio
     return {
@@ -124,7 +126,7 @@ def timing(times: list[float], count: int, last: float, stream: Any) -> dict[str
     return {"frames": count, "fps": round(fps, 6), "constant_fps": constant, "duration_s": round(span, 6), "start_s": round(times[0], 6)}
 
 
-def _is_short(row: dict[str, Any], stream: Any, tally: Tally, container: Any) -> bool:
+def is_short(row: dict[str, Any], stream: Any, tally: Tally, container: Any) -> bool:
     """Whether clearly fewer frames came out than the file promises."""
     if tally.capped:
         return True

@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from curate.stage import Stage
-from curate.stages import balance, check, coverage, decide, dedup, embed, language, match, normalize, quality, sample, sign, split, theme, tokens
+from curate.stages import (
+    balance,
+    check,
+    clip,
+    clipdedup,
+    coverage,
+    decide,
+    dedup,
+    embed,
+    fingerprint,
+    language,
+    match,
+    normalize,
+    quality,
+    sample,
+    sign,
+    split,
+    theme,
+    tokens,
+)
 
 BUILTIN: tuple[Stage, ...] = (
     normalize.STAGE,
@@ -16,6 +35,9 @@ BUILTIN: tuple[Stage, ...] = (
     check.STAGE,
     sign.STAGE,
     dedup.STAGE,
+    clip.STAGE,
+    fingerprint.STAGE,
+    clipdedup.STAGE,
     coverage.STAGE,
     balance.STAGE,
     sample.STAGE,
