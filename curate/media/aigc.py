@@ -11,6 +11,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -149,10 +150,9 @@ def in_xmp(data: bytes) -> Label | None:
 
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
-    try:
+    # What was found before a fault still stands.
+    with suppress(expat.ExpatError, _Stop, ValueError):
         parser.Parse(data[:MAX_XMP].strip(b"\x00 \r\n\t"), True)
-    except (expat.ExpatError, _Stop, ValueError):
-        pass  # what was found before the fault still stands
     return next((label for t in found if (label := parse(t, "xmp"))), None)
 
 

@@ -54,7 +54,7 @@ def _dct() -> npt.NDArray[np.float32]:
     k, n = np.arange(LOW)[:, None], np.arange(SIDE)[None]
     matrix = np.cos(np.pi * (2 * n + 1) * k / (2 * SIDE)) * np.sqrt(2 / SIDE)
     matrix[0] /= np.sqrt(2)
-    return matrix.astype(np.float32)
+    return np.asarray(matrix, np.float32)
 
 
 def hash_pictures(pictures: Array) -> tuple[Hashes, Hashes]:

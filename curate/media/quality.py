@@ -103,7 +103,7 @@ class Meter:
         self._due["flow"] = at + FLOW_STEP_S
         assert self._before is not None
         if self._dis is None:
-            self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+            self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         if min(luma.shape) < 16:
             return
         moved = np.asarray(self._dis.calc(self._before, luma, None))

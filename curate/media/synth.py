@@ -72,12 +72,12 @@ def texture(seed: int, width: int, height: int) -> Array:
     field = np.zeros((height, width), np.float32)
     for octave in range(1, 6):
         cells = rng.standard_normal((3 * 2**octave // 2, 5 * 2**octave // 2)).astype(np.float32)
-        field += cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC) / 1.6**octave
+        field += np.asarray(cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC), np.float32) / 1.6**octave
     field = (field - field.min()) / max(1e-6, float(field.max() - field.min()))
     ends = rng.integers(0, 256, (3, 3)).astype(np.float32)
     at = field[..., None] * 2
     colour = np.where(at < 1, ends[0] * (1 - at) + ends[1] * at, ends[1] * (2 - at) + ends[2] * (at - 1))
-    picture = np.clip(colour * 0.6 + field[..., None] * 110, 0, 255).astype(np.uint8)
+    picture: Array = np.clip(colour * 0.6 + field[..., None] * 110, 0, 255).astype(np.uint8)
     for _ in range(6):
         x, y, r = int(rng.integers(0, width)), int(rng.integers(0, height)), int(rng.integers(8, 40))
         cv2.circle(picture, (x, y), r, tuple(int(v) for v in rng.integers(0, 256, 3)), -1 if rng.random() < 0.5 else 3)

@@ -84,7 +84,7 @@ def _subtitle(image: Array, number: int) -> Array:
 
 def _tone(image: Array, number: int) -> Array:
     value = np.clip(((image.astype(np.float32) / 255) ** 0.8 - 0.5) * 1.15 + 0.54, 0, 1)
-    return (value * 255).astype(np.uint8)
+    return np.asarray(value * 255, np.uint8)
 
 
 def _soft(image: Array, number: int) -> Array:
@@ -92,7 +92,7 @@ def _soft(image: Array, number: int) -> Array:
 
     noise = np.random.default_rng(number).normal(0, 6, image.shape[:2]).astype(np.float32)[..., None]
     blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), 1.2))
-    return np.clip(blurred + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(blurred + noise, 0, 255), np.uint8)
 
 
 def _mixed(image: Array, number: int) -> Array:

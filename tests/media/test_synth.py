@@ -42,5 +42,5 @@ def test_a_name_that_leads_out_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (SAMPLE / "captions.jsonl").exists(), reason="the sample is not there")
 def test_the_sample_names_enough_clips() -> None:
-    rows = [json.loads(line) for line in (SAMPLE / "captions.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in (SAMPLE / "captions.jsonl").read_text(encoding="utf-8").split("\n") if line.strip()]
     assert len(synth.plan(rows, 24)) == 24
