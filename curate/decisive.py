@@ -7,7 +7,7 @@ duplicates, however alike the rest is. The words come from the lexicon and from 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -53,12 +53,20 @@ def load_opposites(path: Path | None = None) -> Opposites:
     return Opposites(tuple(keys), Matcher(forms))
 
 
-def _tag(entry: Entry) -> str | None:
-    if entry.kind == "era":
-        return "era:" + "+".join(entry.eras)
-    if entry.kind in ("term", "region"):
-        return entry.id
-    return None
+# Groups of opposites whose members exclude each other in one scene; the others (postures, gestures, sites …) may change in a paraphrase.
+STRONG = frozenset(
+    "colour number season time-of-day city place-province animal instrument-family gender age material weather flower food stage-art martial vehicle "
+    "headwear compass people-count storeys side up-down front-back indoor-outdoor temperature speed kin tree negation".split()
+)
+
+
+def _tags(entry: Entry) -> list[str]:
+    if entry.kind in ("era", "trap"):
+        return [f"era:{e}" for e in entry.eras]
+    if entry.kind == "region":
+        return [entry.id]
+    theme = entry.themes[0] if entry.themes else "none"
+    return [f"term.{theme}.{entry.sub}:{entry.id}"]
 
 
 def decisive_words(lexicon: Lexicon, zh: str, en: str, terms: Iterable[dict[str, object]]) -> list[str]:
@@ -78,14 +86,14 @@ def decisive_words(lexicon: Lexicon, zh: str, en: str, terms: Iterable[dict[str,
     taken: dict[str, list[tuple[int, int]]] = {"zh": [], "en": []}
     for t in terms:
         entry = lexicon.by_id.get(str(t["term_id"]))
-        name = _tag(entry) if entry else None
         lang = str(t["lang"])
-        if name:
-            out.add(f"{lang}:{name}")
+        names = _tags(entry) if entry else []
+        if names:
+            out |= {f"{lang}:{name}" for name in names}
             taken[lang].append((int(str(t["start"])), int(str(t["end"]))))
     for lang, text in (("zh", zh), ("en", en)):
         for group, key, start, end in opposites.find(text, lang) if text else ():
-            if not any(s < end and start < e for s, e in taken[lang]):
+            if group in STRONG and not any(s < end and start < e for s, e in taken[lang]):
                 out.add(f"{lang}:{group}:{key}")
     if zh:
         covered = "".join(zh[s:e] for s, e in taken["zh"])
@@ -95,21 +103,18 @@ def decisive_words(lexicon: Lexicon, zh: str, en: str, terms: Iterable[dict[str,
     return sorted(out)
 
 
-_REPLACED = re.compile(r"^(zh|en):([^:]+):(.+)$")
-
-
 def differ(a: Iterable[str], b: Iterable[str]) -> str:
     """Say which decisive words differ between two captions.
 
-    A word that one caption has and the other lacks counts only when the other has another of its kind in the same language
-    (红 for 蓝), or when both sides have something of their own; a word merely left out is no contradiction.
+    A word counts only when the other caption has another one of its kind instead (红 for 蓝, 川剧 for 京剧); a word merely left out, or a
+    further detail of another kind, is no contradiction.
 
     Args:
         a: decisive words of one caption.
         b: decisive words of the other.
 
     Returns:
-        ``"唐 / 宋"``-like evidence, or ``""`` if nothing decisive differs.
+        Evidence such as ``zh:era:tang / zh:era:song``, or ``""`` if nothing decisive differs.
 
     Example:
         >>> differ(["zh:era:tang"], ["zh:era:song"])
@@ -117,16 +122,64 @@ def differ(a: Iterable[str], b: Iterable[str]) -> str:
         >>> differ(["zh:era:tang"], [])
         ''
     """
-    left, right = set(a), set(b)
-    for lang in ("zh", "en"):
-        mine = sorted(x for x in left - right if x.startswith(lang))
-        yours = sorted(x for x in right - left if x.startswith(lang))
-        if mine and yours:
-            return f"{mine[0]} / {yours[0]}"
-        for only in (*mine, *yours):
-            if only.startswith((f"{lang}:negation", f"{lang}:number:")) and not (mine and yours):
-                return only
+    left, right = _by_kind(a), _by_kind(b)
+    for kind in sorted(set(left) & set(right)):
+        mine, yours = sorted(left[kind] - right[kind]), sorted(right[kind] - left[kind])
+        # The whole and its part (妈祖, 妈祖巡游) are no rivals.
+        mine, yours = [x for x in mine if not _part_of(x, yours)], [y for y in yours if not _part_of(y, mine)]
+        if not mine or not yours:
+            continue
+        if ":term." in kind:
+            alone = len(left[kind]) == 1 and len(right[kind]) == 1
+            same = {x.rsplit(":", 1)[0] for x in mine} & {y.rsplit(":", 1)[0] for y in yours}
+            if not alone and not same:
+                continue
+        return f"{mine[0]} / {yours[0]}"
     return ""
+
+
+def _part_of(word: str, others: Iterable[str]) -> bool:
+    name = word.rsplit(":", 1)[-1].split("-", 1)[-1]
+    return any(name in o or o.rsplit(":", 1)[-1].split("-", 1)[-1] in word for o in others) if ":term." in word else False
+
+
+def contradict(a: Sequence[str], b: Sequence[str], langs: Sequence[str]) -> str:
+    """Say which decisive words contradict each other in every one of some languages.
+
+    What truly differs between two bilingual captions differs in both languages; a contradiction in one of them only is a matter of wording.
+
+    Args:
+        a: decisive words of one caption pair.
+        b: decisive words of the other.
+        langs: the languages that both have and in which they are not the same.
+
+    Returns:
+        Evidence, or ``""``.
+    """
+    found = ""
+    for lang in langs:
+        evidence = differ([w for w in a if w.startswith(lang)], [w for w in b if w.startswith(lang)])
+        if not evidence:
+            return ""
+        found = found or evidence
+    return found
+
+
+def _by_kind(words: Iterable[str]) -> dict[str, set[str]]:
+    """Sort decisive words by kind; terms of one theme are of one kind."""
+    out: dict[str, set[str]] = {}
+    for word in words:
+        head = word.rsplit(":", 1)[0]
+        kind = head.rsplit(".", 1)[0] if ":term." in head else head
+        out.setdefault(kind, set()).add(word)
+    return out
+
+
+# Single characters that are another thing when replaced by one of their own kind, though too short to be terms.
+_KINDS = (
+    "红白黑蓝绿黄紫青灰粉橙", "东南西北", "男女", "春夏秋冬", "雨雪", "马牛羊鸡狗猫鱼鸟龙虎兔猪猴鼠蛇鹤鹅鸭", "茶莲桃梅竹菊荷兰松柳", DYNASTIES, "一二三四五六七八九十1234567890",
+    "左右", "上下", "刀枪剑棍斧戟", "父母兄弟姐妹",
+)  # fmt: skip
 
 
 _STOP = frozenset(
@@ -160,6 +213,8 @@ def content_differs(a: str, b: str, lang: str) -> bool:
     for op in Levenshtein.opcodes(a, b):
         if op.tag == "replace":
             x, y = a[op.src_start : op.src_end], b[op.dest_start : op.dest_end]
+            if len(x) == len(y) == 1 and any(x in kind and y in kind for kind in _KINDS):
+                return True
             if min(len(x), len(y)) >= 2 and not set(x) & set(y):
                 return True
     return False

@@ -13,7 +13,7 @@ import polars as pl
 from curate import engines, readers
 from curate.errors import DataError, SchemaError
 from curate.readers.base import QUARANTINE, Bad, Batch
-from curate.readers.columns import Spec, describe, guess, to_records
+from curate.readers.columns import Records, Spec, describe, guess, to_records
 from curate.recipe import Input, Recipe
 from curate.schema import RECORD
 from curate.workspace import PartFile, Workspace, sha256_file, write_parquet
@@ -80,7 +80,7 @@ def key_parts(sources: list[Source], part_rows: int) -> list[Any]:
     return parts
 
 
-def _frames(source: Source, base: Path, got: Ingested, bad: list[tuple[str, Bad]]) -> Iterator[pl.DataFrame]:
+def _frames(source: Source, base: Path, got: Ingested, bad: list[tuple[str, Bad]]) -> Iterator[tuple[Records, str]]:
     item = source.input
     spec = Spec(item.name, item.license, item.attribution, item.origin.zh, item.origin.en, item.media, item.map)
     reader = readers.load()[source.reader]
@@ -101,11 +101,11 @@ def _frames(source: Source, base: Path, got: Ingested, bad: list[tuple[str, Bad]
             if line not in said:
                 said.add(line)
                 got.notes.append(f"{item.name}: {line}")
-            records, faults = to_records(batch, mapping, spec, rows)
-            bad += [(item.name, b) for b in faults]
+            records = to_records(batch, mapping, spec, rows)
+            bad += [(item.name, b) for b in records.bad]
             rows += len(batch.frame)
-            got.per_input[item.name] = got.per_input.get(item.name, 0) + len(records)
-            yield records
+            got.per_input[item.name] = got.per_input.get(item.name, 0) + len(records.frame)
+            yield records, batch.file
 
 
 def _mapping(batch: Batch, item: Input) -> dict[str, str]:
@@ -122,14 +122,15 @@ def _shown(path: Path, base: Path) -> str:
         return str(path)
 
 
-def _unrepeated(frame: pl.DataFrame, seen: set[int], bad: list[tuple[str, Bad]], source: str) -> pl.DataFrame:
+def _unrepeated(records: Records, file: str, seen: set[int], bad: list[tuple[str, Bad]], source: str) -> pl.DataFrame:
     """Keep the first row of every id; a row that repeats one in every respect is quarantined, not lost."""
+    frame = records.frame
     keep = []
     for i, ident in enumerate(frame.get_column("id")):
         number = int(ident[:16], 16)
         if number in seen:
             note = f"the same source, id, clip and captions as an earlier row (id {ident})"
-            bad.append((source, Bad("", i, "repeated_row", note, ident.encode())))
+            bad.append((source, Bad(file, records.lines[i], "repeated_row", note, ident.encode())))
         else:
             seen.add(number)
             keep.append(i)
@@ -167,8 +168,8 @@ def ingest(ws: Workspace, key: str, sources: list[Source], base: Path, part_rows
         waiting, held = ([table], len(table)) if len(table) else ([], 0)
 
     for source in sources:
-        for frame in _frames(source, base, got, bad):
-            fresh = _unrepeated(frame, seen, bad, source.input.name)
+        for records, file in _frames(source, base, got, bad):
+            fresh = _unrepeated(records, file, seen, bad, source.input.name)
             waiting.append(fresh)
             held += len(fresh)
             if held >= part_rows:

@@ -23,6 +23,10 @@ from curate.stages.match import find_terms
 from curate.text import match_key, normalize, to_simplified
 
 
+# Characters in common from which a replaced word counts as the only difference; near duplicates; paraphrases by meaning.
+MINIMAL, NEAR, PARAPHRASE = 0.6, 0.8, 0.7
+
+
 @dataclass(frozen=True)
 class Side:
     """One caption pair made ready for comparison."""
@@ -73,16 +77,31 @@ def score(a: Side, b: Side, cosine: Mapping[str, float]) -> tuple[float, str, st
         return 0.0, "different", "no language in common"
     if all(x == y for _, x, y in shared):
         return 1.0, "exact", ""
-    chars = min(float(Levenshtein.normalized_similarity(x, y)) for _, x, y in shared)
+    chars = {lang: float(Levenshtein.normalized_similarity(x, y)) for lang, x, y in shared}
     meaning = sum(cosine.get(lang, 0.0) for lang, _, _ in shared) / len(shared)
-    evidence = differ(a.decisive, b.decisive)
-    close = max(chars, meaning)
+    changed = [(lang, x, y) for lang, x, y in shared if x != y]
+    close = max(min(chars.values()), meaning)
+    evidence = _evidence(a, b, changed, chars, whole=len(changed) == len(shared))
     if evidence:
         return round(0.5 * close, 4), "different", evidence
-    other = any(content_differs(x, y, lang) for lang, x, y in shared)
-    value = 0.5 + 0.5 * (0.6 * meaning + 0.4 * chars if other else close)
-    label = "near" if chars >= 0.8 and not other else "paraphrase" if meaning >= 0.75 else "different"
-    return round(min(value, 0.9999), 4), label, ""
+    near = min(chars.values()) >= NEAR
+    label = "near" if near else "paraphrase" if meaning >= PARAPHRASE else "different"
+    return round(min(0.5 + 0.5 * close, 0.9999), 4), label, ""
+
+
+def _evidence(a: Side, b: Side, changed: list[tuple[str, str, str]], chars: Mapping[str, float], whole: bool) -> str:
+    """Evidence that two pairs say different things.
+
+    What truly differs differs in every language that was changed; in one alone it is a matter of wording. One word replaced in otherwise equal words
+    makes another caption too (a paraphrase changes the words all over), unless the other language stayed as it was.
+    """
+    strong = [differ([w for w in a.decisive if w.startswith(lang)], [w for w in b.decisive if w.startswith(lang)]) for lang, _, _ in changed]
+    if strong and all(strong):
+        return strong[0]
+    minimal = [lang for lang, x, y in changed if chars[lang] >= MINIMAL and content_differs(x, y, lang)]
+    if whole and minimal:
+        return next((s for s in strong if s), f"one word replaced ({minimal[0]})")
+    return ""
 
 
 def judge(pairs: Sequence[Mapping[str, Any]], res: Resources) -> list[dict[str, Any]]:

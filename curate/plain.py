@@ -79,7 +79,7 @@ def load(path: Path, read: str = "auto", columns: Mapping[str, str] | None = Non
     """Read a plain file of captions.
 
     Args:
-        path: the file.
+        path: the file, or a glob of files of one kind.
         read: reader name, or ``auto``.
         columns: record column to source column.
 
@@ -94,7 +94,7 @@ def load(path: Path, read: str = "auto", columns: Mapping[str, str] | None = Non
     frames: list[pl.DataFrame] = []
     out = Loaded(pl.DataFrame(schema=RECORD))
     rows = 0
-    for batch in readers.load()[name].fn(files[0], params):
+    for batch in (b for f in files for b in readers.load()[name].fn(f, params)):
         out.bad += batch.bad
         out.notes += batch.notes
         if not len(batch.frame):
@@ -102,10 +102,10 @@ def load(path: Path, read: str = "auto", columns: Mapping[str, str] | None = Non
         mapping = guess(batch.frame.columns, item.map)
         if not frames:
             out.notes.append(f"columns: {describe(mapping)}")
-        records, bad = to_records(batch, mapping, spec, rows)
+        records = to_records(batch, mapping, spec, rows)
         rows += len(batch.frame)
-        frames.append(records)
-        out.bad += bad
+        frames.append(records.frame)
+        out.bad += records.bad
     if not frames or not sum(len(f) for f in frames):
         first = f": {out.bad[0].file}:{out.bad[0].line}: {out.bad[0].note}" if out.bad else ""
         raise DataError(f"no record could be read from {path}{first}", hint="is the file empty?")
@@ -125,7 +125,7 @@ def from_rows(rows: Iterable[str | Row]) -> pl.DataFrame:
     names = list(dict.fromkeys(k for r in plain for k in r))
     data = {n: [None if r.get(n) is None else str(r[n]) for r in plain] for n in names}
     frame = pl.DataFrame(data, schema=dict.fromkeys(names, pl.String)).with_columns(_line=pl.int_range(1, len(plain) + 1, dtype=pl.Int64))
-    records, bad = to_records(readers.Batch(frame, "rows"), guess(names, {}), Spec("rows"), 0)
+    records, bad, _ = to_records(readers.Batch(frame, "rows"), guess(names, {}), Spec("rows"), 0)
     if bad:
         raise DataError(f"row {bad[0].line}: {bad[0].note}")
     return records

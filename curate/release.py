@@ -20,6 +20,11 @@ from curate.run import default_workspace, plan
 from curate.taxonomy import Taxonomy
 from curate.workspace import Workspace, write_atomic, write_json
 
+# Endings that VideoFolder and ImageFolder of ``datasets`` read; one builder serves a whole repository.
+FOLDER_BUILDERS: tuple[set[str | None], ...] = (
+    {".mp4", ".mkv", ".avi", ".mpeg", ".mov"},
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tiff"},
+)
 CARDS = ("README.md", "README_zh.md")
 
 
@@ -47,8 +52,7 @@ class ReleaseResult:
 def configs(table: pl.DataFrame, formats: tuple[str, ...]) -> tuple[str, list[dict[str, Any]]]:
     """Say how ``load_dataset`` finds the splits.
 
-    One builder serves a whole repository, so the default is the clips with their metadata if every row has a file, else the
-    table of captions.
+    The default is the clips with their metadata if every row has a file that the builder reads, else the table of captions.
 
     Args:
         table: the released rows.
@@ -58,9 +62,10 @@ def configs(table: pl.DataFrame, formats: tuple[str, ...]) -> tuple[str, list[di
         ``media`` or ``captions``, and the ``configs`` of the front matter.
     """
     splits = [s for s in releasedata.SPLITS if s in set(table.get_column("split"))]
-    whole = "file_name" in table.columns and table.get_column("file_name").null_count() == 0
-    if whole:
-        files = [{"split": s, "path": [f"data/{s}/metadata.jsonl", f"data/{s}/clips/**"]} for s in splits]
+    names = table.get_column("file_name").to_list() if "file_name" in table.columns else [None]
+    endings = {None if n is None else Path(n).suffix.lower() for n in names}
+    if any(endings <= known for known in FOLDER_BUILDERS):
+        files = [{"split": s, "path": [f"data/{s}/metadata.parquet", f"data/{s}/clips/**"]} for s in splits]
         return "media", [{"config_name": "default", "data_files": files}]
     ending = "parquet" if "parquet" in formats else formats[0]
     files = [{"split": s, "path": [f"data/{s}/captions*.{ending}"]} for s in splits]

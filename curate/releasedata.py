@@ -289,8 +289,9 @@ def write_split(table: pl.DataFrame, split: str, staging: Path, formats: Sequenc
     if "file_name" in table.columns:
         with_media = table.filter(pl.col("file_name").is_not_null()).drop("uri")
         if len(with_media):
-            path = folder / "metadata.jsonl"
-            write_atomic(path, jsonl(with_media))
+            # Parquet, as loaders guess the types of JSON Lines per split: a column that is empty in a small one would break the set.
+            path = folder / "metadata.parquet"
+            write_parquet(with_media, path)
             out.append(Written(path.relative_to(staging).as_posix(), len(with_media), split))
     return out
 

@@ -300,7 +300,9 @@ def _notes(clip: Clip, job: Job) -> Iterable[Note]:
                 yield Note(clip.clip_id, "caption_too_long", f"{len(text)} characters, the target takes {caption['chars']}", True)
             if p.get("drops_han_ext_a") and (lost := re.findall(r"[\u3400-\u4dbf]", text)):
                 yield Note(clip.clip_id, "characters_lost", f"the target's text cleaner deletes {''.join(lost)}", False)
-    if len(job.langs) and caption["mode"] == "one" and sum(len(clip.captions[x]) for x in job.langs) > 1:
+    if caption["mode"] != "list" and any(
+        len(clip.captions[x]) > 1 for x in (job.langs if caption["mode"] == "per_language" else [pick(clip, job.langs)[1]])
+    ):
         yield Note(clip.clip_id, "captions_unused", "the target takes one caption per clip; the first one is exported", False)
     if p["kind"] in ("training", "exchange", "editor"):
         yield from _media_notes(clip, p)

@@ -6,9 +6,18 @@ import io
 import json
 import tarfile
 
+import polars as pl
+
 from curate.export.base import LANGS, Clip, Job, pick
+from curate.workspace import write_parquet
 
 SHARD_CLIPS = 1000
+_TEXTS = pl.List(pl.String)
+_SCHEMA = pl.Schema(
+    {"file_name": pl.String(), "id": pl.String(), "clip_id": pl.String(), "text": pl.String(), "zh": _TEXTS, "en": _TEXTS, "themes": _TEXTS,
+     "eras": _TEXTS, "width": pl.Int64(), "height": pl.Int64(), "fps": pl.Float64(), "num_frames": pl.Int64(), "license": pl.String(),
+     "attribution": pl.String()}
+)  # fmt: skip
 
 
 def _row(clip: Clip, path: str) -> dict[str, object]:
@@ -20,13 +29,15 @@ def _row(clip: Clip, path: str) -> dict[str, object]:
 
 
 def videofolder(job: Job) -> None:
-    """Write one folder per split with its own ``metadata.jsonl``; a common one would lose captions or leak rows between splits."""
+    """Write one folder per split with its own ``metadata.parquet``; a common one would lose captions or leak rows between splits."""
     rows: dict[str, list[dict[str, object]]] = {}
     for clip in job.clips:
         path = job.place(clip, f"{clip.split}/videos")
         rows.setdefault(clip.split, []).append(_row(clip, path.split("/", 1)[1]))
     for split, items in rows.items():
-        job.write(f"{split}/metadata.jsonl", job.lines(items))
+        # Parquet keeps the types: from JSON Lines each split's would be guessed, and an empty list in one of them breaks the set.
+        write_parquet(pl.DataFrame(items, schema=_SCHEMA), job.out / split / "metadata.parquet")
+        job.files.append(f"{split}/metadata.parquet")
 
 
 def hunyuan(job: Job) -> None:

@@ -186,15 +186,16 @@ def _size(name: str) -> int | None:
         return None
 
 
-def expand(paths: Iterable[Path | str]) -> list[str]:
+def expand(paths: Iterable[Path | str], images: bool = False) -> list[str]:
     """Return files as they are and, for a folder, its media files, sorted.
 
     Args:
         paths: files and folders; a file that does not exist stays in the list, its row will say so.
+        images: whether pictures in a folder count, too.
     """
     from curate.readers.columns import MEDIA_SUFFIXES
 
-    endings = {f".{s}" for s in MEDIA_SUFFIXES["video"]}
+    endings = {f".{s}" for kind in (("video", "image") if images else ("video",)) for s in MEDIA_SUFFIXES[kind]}
     out: list[str] = []
     for item in map(Path, paths):
         if item.is_dir():

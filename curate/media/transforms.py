@@ -129,6 +129,9 @@ TRANSFORMS: dict[str, Transform] = {
     "crop, logo, subtitles": Transform(_mixed, options=(("crf", "30"),)),
 }  # fmt: skip
 
+# A small, nearly lossless copy from which the others are made.
+MASTER = Transform(options=(("crf", "8"),))
+
 
 def transform_file(path: str, max_pixels: int, max_frames: int, name: str, out: str, side: int = 320) -> dict[str, Any]:
     """Write a transformed copy; runs in a child.
@@ -147,11 +150,12 @@ def transform_file(path: str, max_pixels: int, max_frames: int, name: str, out: 
     Raises:
         Refused: nothing could be decoded.
     """
-    what = TRANSFORMS[name]
+    what = MASTER if name == "master" else TRANSFORMS[name]
     with opened(path) as container:
         stream = video_stream(container, max_pixels)
         fps = Fraction(stream.average_rate or 25).limit_denominator(1001)
-        total = count(path, max_pixels, max_frames)
+        # The whole clip needs no count before; a part of it does.
+        total = count(path, max_pixels, max_frames) if what.part != (0.0, 1.0) or what.keep_every > 1 else max_frames
         first, last = int(total * what.part[0]), max(int(total * what.part[0]) + 1, int(total * what.part[1]))
         frames = decoded(container, stream, Tally(), max_pixels, max_frames)
         pictures = _prepared(frames, side, first, last, what.keep_every if total >= 2 * what.keep_every else 1)

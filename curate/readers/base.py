@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,3 +77,29 @@ class Reader:
     fn: ReadFn
     suffixes: tuple[str, ...] = ()
     help: str = ""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        names = [k for k, _ in pairs]
+        raise ValueError(f"the key {next(k for k in names if names.count(k) > 1)!r} is written twice")
+    return out
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON; a key written twice is a fault, not a silent choice.
+
+    Raises:
+        ValueError: it is no JSON, or a number in it has thousands of digits.
+    """
+    return json.loads(text, object_pairs_hook=_pairs)
+
+
+def half_surrogate(value: Any) -> bool:
+    """Say whether a JSON value holds half of a surrogate pair (``\\ud800`` alone), which is no text and cannot be stored."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import polars as pl
 
@@ -40,6 +42,20 @@ MEDIA_SUFFIXES = {
     "video": ("mp4", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "m4v", "gif", "ts", "flv", "wmv"),
     "image": ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "heic"),
 }
+
+
+class Records(NamedTuple):
+    """Records of a batch.
+
+    Attributes:
+        frame: of the record schema.
+        bad: rows that are no records.
+        lines: the place of each record in the file.
+    """
+
+    frame: pl.DataFrame
+    bad: list[Bad]
+    lines: list[int]
 
 
 @dataclass(frozen=True)
@@ -101,7 +117,7 @@ def describe(mapping: Mapping[str, str]) -> str:
     return ", ".join(f"{target} ← {source}" for target, source in mapping.items())
 
 
-def to_records(batch: Batch, mapping: Mapping[str, str], spec: Spec, first_row: int) -> tuple[pl.DataFrame, list[Bad]]:
+def to_records(batch: Batch, mapping: Mapping[str, str], spec: Spec, first_row: int) -> Records:
     """Turn a batch of raw rows into records.
 
     Args:
@@ -111,7 +127,7 @@ def to_records(batch: Batch, mapping: Mapping[str, str], spec: Spec, first_row: 
         first_row: rows of this input read before, for rows without an id of their own.
 
     Returns:
-        A frame of the record schema, and the rows that are no records.
+        The records with their lines, and the rows that are no records.
     """
     frame = batch.frame
     bad: list[Bad] = []
@@ -119,26 +135,29 @@ def to_records(batch: Batch, mapping: Mapping[str, str], spec: Spec, first_row: 
     lines = frame.get_column("_line").to_list()
     n = len(frame)
     none: list[str | None] = [None] * n
-    zh, en = list(columns.get("zh", none)), list(columns.get("en", none))
+    zh, en, captions = ([_listed(v) for v in columns.get(c, none)] for c in ("zh", "en", "caption"))
     if "caption" in columns:
-        for i, caption in enumerate(columns["caption"]):
+        for i, caption in enumerate(captions):
             if caption and not (zh[i] and en[i]):
                 a, b = langid.split_mixed(caption)
                 zh[i], en[i] = zh[i] or a or None, en[i] or b or None
     rest = [c for c in frame.columns if c not in mapping.values() and c != "_line"]
     extras = _extras(frame, rest, columns.get("extra", none))
     rows: list[dict[str, object]] = []
+    at: list[int] = []
     for i in range(n):
         fault = _fault(zh[i], en[i])
         if fault:
             raw = canonical_json({c: frame[c][i] if isinstance(frame[c][i], (str, int, float, bool)) else str(frame[c][i]) for c in frame.columns})
             bad.append(Bad(batch.file, int(lines[i]), fault[0], fault[1], raw.encode("utf-8", "replace")[:RAW_LIMIT]))
             continue
+        at.append(int(lines[i]))
         rows.append(_row(i, columns, spec, zh[i], en[i], extras[i], f"{first_row + i + 1}"))
     records, faults = _typed(rows)
     for i, note in faults:
-        bad.append(Bad(batch.file, int(lines[i]), "wrong_type", note, canonical_json({k: str(v) for k, v in rows[i].items()}).encode()[:RAW_LIMIT]))
-    return records, bad
+        bad.append(Bad(batch.file, at[i], "wrong_type", note, canonical_json({k: str(v) for k, v in rows[i].items()}).encode()[:RAW_LIMIT]))
+    wrong = {i for i, _ in faults}
+    return Records(records, bad, [line for i, line in enumerate(at) if i not in wrong])
 
 
 def _strings(frame: pl.DataFrame, column: str) -> list[str | None]:
@@ -150,12 +169,22 @@ def _strings(frame: pl.DataFrame, column: str) -> list[str | None]:
     return [None if v is None else _text(v) for v in series.to_list()]
 
 
+def _listed(caption: str | None) -> str | None:
+    """A JSON list of captions in one cell becomes lines; anything else stays as it is."""
+    if caption and caption.startswith('["') and caption.endswith('"]'):
+        try:
+            return "\n".join(str(v) for v in json.loads(caption))
+        except ValueError:
+            return caption
+    return caption
+
+
 def _text(value: object) -> str:
     if isinstance(value, dict):
         inner = value.get("path") or value.get("text")
         return str(inner) if inner else canonical_json({k: str(v) for k, v in value.items()})
     if isinstance(value, list):
-        return str(value[0]) if value else ""
+        return "\n".join(str(v) for v in value if v is not None)
     return str(value)
 
 
@@ -237,6 +266,8 @@ def _typed(rows: list[dict[str, object]]) -> tuple[pl.DataFrame, list[tuple[int,
     for i, row in enumerate(rows):
         try:
             start, end = (None if row[k] is None else float(str(row[k])) for k in ("start_s", "end_s"))
+            if any(x is not None and not math.isfinite(x) for x in (start, end)):
+                raise ValueError(f"start_s {start} or end_s {end} is no number")
             if (start is not None and start < 0) or (start is not None and end is not None and end <= start):
                 raise ValueError(f"start_s {start} and end_s {end} are no interval")
             for column, allowed in _ENUMS.items():

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from curate.errors import DataError
-from curate.readers.base import RAW_LIMIT, Bad, Batch, Reader
+from curate.readers.base import RAW_LIMIT, Bad, Batch, Reader, half_surrogate, parse_json
 from curate.readers.columns import MEDIA_SUFFIXES
 from curate.readers.encoding import detect
 from curate.stage import Params
@@ -95,9 +95,11 @@ def _sidecars(item: Path) -> tuple[dict[str, str], tuple[str, str, bytes] | None
     if side.is_file():
         raw = side.read_bytes()[: MAX_SIDECAR_BYTES + 1]
         try:
-            value = json.loads(raw.decode("utf-8-sig"))
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as e:
+            value = parse_json(raw.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as e:
             return row, ("bad_json", f"{side.name}: {e}", raw[:RAW_LIMIT])
+        if half_surrogate(value):
+            return row, ("bad_unicode", f"{side.name}: it holds half of a surrogate pair", raw[:RAW_LIMIT])
         if isinstance(value, dict):
             from curate.readers.columns import guess
 

@@ -7,12 +7,13 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 
 from curate.errors import DataError
-from curate.readers.base import MAX_CAPTION_CHARS, RAW_LIMIT, Bad, Batch, Reader
+from curate.readers.base import MAX_CAPTION_CHARS, RAW_LIMIT, Bad, Batch, Reader, half_surrogate, parse_json
+from curate.readers.csvrows import Lines, header, records
 from curate.readers.encoding import SAMPLE, detect
 from curate.stage import Params
 
@@ -74,7 +75,7 @@ def _lines(path: Path, codec: str) -> Iterator[tuple[int, str | None, bytes]]:
         for number, line in enumerate(io.StringIO(text, newline=None), 1):
             yield number, line.rstrip("\n").lstrip("\ufeff"), line.encode()
         return
-    with path.open("rb") as f:
+    with _opened(path) as f:
         for number, raw in enumerate(iter(lambda: f.readline(MAX_LINE_BYTES + 1), b""), 1):
             if len(raw) > MAX_LINE_BYTES:
                 while raw and not raw.endswith(b"\n") and (more := f.readline(MAX_LINE_BYTES)):
@@ -87,6 +88,13 @@ def _lines(path: Path, codec: str) -> Iterator[tuple[int, str | None, bytes]]:
                 yield number, raw[start:].decode("utf-8" if codec == "utf-8-sig" else codec).rstrip("\r\n"), raw
             except UnicodeDecodeError:
                 yield number, None, raw
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a text file; one whose lines end with CR alone, as old spreadsheets write, is read whole."""
+    with path.open("rb") as f:
+        head = f.read(SAMPLE)
+    return io.BytesIO(path.read_bytes().replace(b"\r", b"\n")) if b"\r" in head and b"\n" not in head else path.open("rb")
 
 
 def _undecodable(path: Path, number: int, raw: bytes, codec: str) -> Bad:
@@ -133,11 +141,13 @@ def read_jsonl(path: Path, params: TextParams) -> Iterator[Batch]:
             bad.append(_undecodable(path, number, raw, codec))
         elif text.strip():
             try:
-                value = json.loads(text)
-            except (json.JSONDecodeError, RecursionError) as e:
+                value = parse_json(text)
+            except (ValueError, RecursionError) as e:
                 bad.append(Bad(str(path), number, "bad_json", str(e)[:200], raw[:RAW_LIMIT]))
                 continue
-            if isinstance(value, dict):
+            if half_surrogate(value):
+                bad.append(Bad(str(path), number, "bad_unicode", "it holds half of a surrogate pair", raw[:RAW_LIMIT]))
+            elif isinstance(value, dict):
                 rows.append({str(k): v for k, v in value.items()})
                 lines.append(number)
             elif isinstance(value, str):
@@ -168,49 +178,35 @@ def read_csv(path: Path, params: CsvParams) -> Iterator[Batch]:
     """
     codec, notes = _codec(path, params)
     bad: list[Bad] = []
-    state = {"line": 0}
-
-    def decoded() -> Iterator[str]:
-        for number, text, raw in _lines(path, codec):
-            state["line"] = number
-            if text is None:
-                bad.append(_undecodable(path, number, raw, codec))
-            else:
-                # csv refuses NUL; keep the row so that the record layer quarantines it with its line.
-                yield text.replace("\x00", "\ufffd") + "\n"
-
-    source = decoded()
+    source = Lines(_decoded(path, codec, bad))
     first = next(source, "")
     if not first.strip():
         return
     separator = _separator(first, params.separator, path)
     csv.field_size_limit(MAX_LINE_BYTES)
-    header = next(csv.reader([first], delimiter=separator))
-    names = [h.strip() or f"column_{i + 1}" for i, h in enumerate(header)]
+    names = header(first, separator, path)
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
-    reader = csv.reader(source, delimiter=separator)
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as e:
-            bad.append(Bad(str(path), state["line"], "bad_csv", str(e), b""))
-            continue
-        if not row or row == [""]:
-            continue
+    for number, row in records(source, separator, path, bad):
         if len(row) != len(names):
             note = f"{len(row)} cells, the header has {len(names)}"
-            bad.append(Bad(str(path), state["line"], "wrong_cells", note, separator.join(row).encode()[:RAW_LIMIT]))
+            bad.append(Bad(str(path), number, "wrong_cells", note, separator.join(row).encode()[:RAW_LIMIT]))
             continue
         rows.append({n: v if v != "" else None for n, v in zip(names, row, strict=True)})
-        lines.append(state["line"])
+        lines.append(number)
         if len(rows) >= BATCH:
             yield _batch(path, rows, lines, bad, notes)
             rows, lines, notes = [], [], []
             bad.clear()
     yield _batch(path, rows, lines, bad, notes)
+
+
+def _decoded(path: Path, codec: str, bad: list[Bad]) -> Iterator[tuple[int, str]]:
+    for number, text, raw in _lines(path, codec):
+        if text is None:
+            bad.append(_undecodable(path, number, raw, codec))
+        else:
+            yield number, text
 
 
 def read_json(path: Path, params: JsonParams) -> Iterator[Batch]:
@@ -225,8 +221,8 @@ def read_json(path: Path, params: JsonParams) -> Iterator[Batch]:
     """
     codec, notes = _codec(path, params)
     try:
-        value = json.loads(path.read_bytes().decode(codec))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as e:
+        value = parse_json(path.read_bytes().decode(codec))
+    except (ValueError, RecursionError) as e:
         raise DataError(f"{path}: not valid JSON: {e}", hint="is it JSON Lines? then name it .jsonl, or set read: jsonl") from e
     if isinstance(value, dict):
         lists = {k: v for k, v in value.items() if isinstance(v, list)}
@@ -242,7 +238,9 @@ def read_json(path: Path, params: JsonParams) -> Iterator[Batch]:
         raise DataError(f"{path}: no list of rows found", hint="set options: {field: NAME}")
     rows, lines, bad = [], [], []
     for number, item in enumerate(value, 1):
-        if isinstance(item, dict):
+        if half_surrogate(item):
+            bad.append(Bad(str(path), number, "bad_unicode", "it holds half of a surrogate pair", json.dumps(item).encode()[:RAW_LIMIT]))
+        elif isinstance(item, dict):
             rows.append({str(k): v for k, v in item.items()})
             lines.append(number)
         elif isinstance(item, str):
@@ -262,7 +260,7 @@ def read_parquet(path: Path, params: ParquetParams) -> Iterator[Batch]:
         params: no options.
 
     Raises:
-        DataError: the file is not Parquet.
+        DataError: the file is not Parquet, or damaged.
     """
     try:
         lazy = pl.scan_parquet(path)
@@ -270,7 +268,10 @@ def read_parquet(path: Path, params: ParquetParams) -> Iterator[Batch]:
     except (pl.exceptions.PolarsError, OSError) as e:
         raise DataError(f"{path}: not a Parquet file: {str(e).splitlines()[0]}") from e
     for start in range(0, total, BATCH):
-        frame = lazy.slice(start, BATCH).collect()
+        try:
+            frame = lazy.slice(start, BATCH).collect()
+        except (pl.exceptions.PolarsError, OSError) as e:
+            raise DataError(f"{path}: the rows from {start + 1} on cannot be read: {str(e).splitlines()[0]}", hint="the file is damaged") from e
         lines = pl.Series("_line", range(start + 1, start + 1 + len(frame)), dtype=pl.Int64)
         yield Batch(frame.with_columns(lines), str(path))
 
@@ -301,9 +302,9 @@ def read_prompts(path: Path, params: TextParams) -> Iterator[Batch]:
 assert MAX_CAPTION_CHARS < MAX_LINE_BYTES
 
 READERS = (
-    Reader("csv", 1, CsvParams, read_csv, (".csv", ".tsv"), "CSV or TSV with a header line"),
-    Reader("jsonl", 1, TextParams, read_jsonl, (".jsonl", ".ndjson"), "JSON Lines"),
-    Reader("json", 1, JsonParams, read_json, (".json",), "one JSON document with a list of rows"),
-    Reader("parquet", 1, ParquetParams, read_parquet, (".parquet", ".pq"), "Parquet"),
+    Reader("csv", 2, CsvParams, read_csv, (".csv", ".tsv"), "CSV or TSV with a header line"),
+    Reader("jsonl", 2, TextParams, read_jsonl, (".jsonl", ".ndjson"), "JSON Lines"),
+    Reader("json", 2, JsonParams, read_json, (".json",), "one JSON document with a list of rows"),
+    Reader("parquet", 2, ParquetParams, read_parquet, (".parquet", ".pq"), "Parquet"),
     Reader("prompts", 1, TextParams, read_prompts, (".txt", ".prompts"), "plain prompts, one a line"),
 )

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from curate.errors import DataError
-from curate.readers.base import RAW_LIMIT, Bad, Batch, Reader
+from curate.readers.base import RAW_LIMIT, Bad, Batch, Reader, half_surrogate, parse_json
 from curate.readers.columns import MEDIA_SUFFIXES
 from curate.readers.encoding import detect
 from curate.stage import Params
@@ -85,13 +85,15 @@ def _add(sample: dict[str, Any], tar: tarfile.TarFile, member: tarfile.TarInfo, 
     raw = handle.read() if handle else b""
     try:
         if ending == "json":
-            value = json.loads(raw.decode("utf-8-sig"))
+            value = parse_json(raw.decode("utf-8-sig"))
+            if half_surrogate(value):
+                return "bad_unicode", f"{member.name}: it holds half of a surrogate pair", raw[:RAW_LIMIT]
             if isinstance(value, dict):
                 for k, v in value.items():
                     sample.setdefault(str(k), v if isinstance(v, str) else json.dumps(v, ensure_ascii=False))
         else:
             sample[_TEXT[ending]] = raw.decode(detect(raw).codec).strip()
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as e:
+    except (ValueError, RecursionError) as e:
         return "bad_json" if ending == "json" else "bad_encoding", f"{member.name}: {e}", raw[:RAW_LIMIT]
     return None
 

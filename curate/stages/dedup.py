@@ -75,7 +75,7 @@ def dedup(df: pl.DataFrame, params: DedupParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="dedup",
-    version=1,
+    version=2,
     scope="table",
     params=DedupParams,
     needs=NEEDS,

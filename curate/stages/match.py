@@ -37,6 +37,18 @@ def find_terms(lexicon: Lexicon, zh: str, en: str) -> list[dict[str, object]]:
     return out
 
 
+def _nested(spans: list[tuple[int, str, str, int, int]], rows: int) -> pl.Series:
+    """Gather spans into one list per row; polars takes a list of dicts apart ten times slower."""
+    names = ["row", *(f.name for f in TERMS.inner.fields)]
+    columns = list(zip(*spans, strict=True)) if spans else [[] for _ in names]
+    types = [pl.UInt32(), *(f.dtype for f in TERMS.inner.fields)]
+    flat = pl.DataFrame([pl.Series(n, c, dtype=t) for n, c, t in zip(names, columns, types, strict=True)])
+    grouped = flat.select("row", terms=pl.struct(names[1:])).sort("row", maintain_order=True).group_by("row", maintain_order=True).agg("terms")
+    every = pl.DataFrame({"row": pl.int_range(rows, dtype=pl.UInt32, eager=True)})
+    joined = every.join(grouped, on="row", how="left", maintain_order="left").get_column("terms")
+    return joined.fill_null(pl.Series([[]], dtype=TERMS)).cast(TERMS)
+
+
 def match(df: pl.DataFrame, params: MatchParams, res: Resources) -> pl.DataFrame:
     """Find terms, era names and region names; trap rules are obeyed.
 
@@ -52,9 +64,14 @@ def match(df: pl.DataFrame, params: MatchParams, res: Resources) -> pl.DataFrame
         no_term: no term was found (only if required).
     """
     lexicon = res.need_lexicon()
-    texts = zip(df.get_column("zh_norm").to_list(), df.get_column("en_norm").to_list(), strict=True)
-    found = [find_terms(lexicon, zh, en) for zh, en in texts]
-    out = pl.DataFrame({"id": df.get_column("id"), "terms": pl.Series("terms", found, dtype=TERMS)})
+    spans: list[tuple[int, str, str, int, int]] = []
+    for lang in ("zh", "en"):
+        seen: dict[str, list[tuple[str, int, int]]] = {"": []}
+        for row, text in enumerate(df.get_column(f"{lang}_norm").to_list()):
+            if text not in seen:
+                seen[text] = [(s.term_id, s.start, s.end) for s in lexicon.find(text, lang)]
+            spans += [(row, term, lang, start, end) for term, start, end in seen[text]]
+    out = pl.DataFrame({"id": df.get_column("id"), "terms": _nested(spans, len(df))})
     if params.require_term:
         out = out.with_columns(drop=pl.when(pl.col("terms").list.len() == 0).then(pl.lit("no_term")))
     return out

@@ -53,7 +53,7 @@ def sign(df: pl.DataFrame, params: SignParams, res: Resources) -> pl.DataFrame:
 
 STAGE = Stage(
     name="sign",
-    version=1,
+    version=2,
     scope="rows",
     params=SignParams,
     needs=("zh_norm", "en_norm", "terms"),
