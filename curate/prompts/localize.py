@@ -142,9 +142,10 @@ def _by_rules(reader: _Reader, book: Book) -> list[Change]:
     return out
 
 
+_ADJECTIVES = "quiet|narrow|peaceful|calm|beautiful|serene|small|old|busy|crowded"
 _LEADS = frozenset(
     "a an the of in on by and with through down along over near under at from to into across past beside behind inside outside left right front "
-    "quiet narrow peaceful calm beautiful serene small old busy crowded is playing riding holding flying opens entering frame, still tableau".split()
+    "is playing riding holding flying opens entering still tableau".split() + _ADJECTIVES.split("|")
 )
 
 
@@ -180,7 +181,7 @@ def _change(rule: Rule, lang: str, m: re.Match[str], after: str, text: str) -> C
         article = re.search(r"\b(an?|the) $", text[:start])
         if article and re.match(r"(an?|the) ", after):
             start = article.start()
-        elif re.search(r"\b(an?|the) (\w+ ){1,2}$", text[:start]):
+        elif not re.match(r"(an?|the) ", m.group().lower()) and re.search(rf"\b({_ADJECTIVES}) $", text[:start]):
             after = re.sub(r"^(an?|the) ", "", after)
         elif m.group().lower().startswith(("a ", "an ", "the ")) and not re.match(r"(an?|the) ", after) and not after.split(" ")[0].endswith("s"):
             start += m.group().index(" ") + 1 if rule.who or rule.era else 0
