@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,11 @@ def rows(n: int = 36) -> list[dict[str, Any]]:
 
 
 def write_project(
-    folder: Path, data: list[dict[str, Any]] | None = None, publish: dict[str, Any] | None = None, prose: dict[str, Any] | None = None
+    folder: Path,
+    data: list[dict[str, Any]] | None = None,
+    publish: dict[str, Any] | None = None,
+    prose: dict[str, Any] | None = None,
+    steps: str = STEPS,
 ) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "captions.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in (data or rows())), encoding="utf-8")
@@ -67,7 +72,7 @@ def write_project(
     recipe = folder / "recipe.yaml"
     recipe.write_text(
         f"recipe: 1\nname: test-set\nseed: 3\ninputs:\n  - {{name: scenes, path: captions.jsonl}}\n"
-        f"resources: {{embedder: {{name: hash}}}}\nsteps: {STEPS}\npublish: {json.dumps(spec)}\n",
+        f"resources: {{embedder: {{name: hash}}}}\nsteps: {steps}\npublish: {json.dumps(spec)}\n",
         encoding="utf-8",
     )
     return recipe
@@ -84,12 +89,79 @@ def _read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _decode_once() -> Iterator[None]:
+    """Most clips of the tests are copies of one file; each content is decoded once."""
+    import curate.media.probe as probing
+
+    known: dict[int, dict[str, Any]] = {}
+    original = probing.probe
+
+    def probe(paths: list[Path], *a: Any, **k: Any) -> Iterator[dict[str, Any]]:
+        for path in paths:
+            size = Path(path).stat().st_size
+            if size not in known:
+                known[size] = next(iter(original([path], *a, **k)))
+            yield known[size]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probing, "probe", probe)
+        yield
+
+
 @pytest.fixture(scope="session")
 def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ReleaseResult]:
     """A finished release of captions only: the recipe and what was written."""
     recipe = write_project(tmp_path_factory.mktemp("project"))
     run(recipe)
     return recipe, make(recipe)
+
+
+def draw(path: Path, frames: int, width: int = 832, height: int = 480, fps: int = 24) -> None:
+    """A clip of a moving bar."""
+    import numpy as np
+
+    from curate.media.encode import write_video
+
+    def images() -> Iterator[Any]:
+        for i in range(frames):
+            image = np.full((height, width, 3), 90, np.uint8)
+            image[:, (i * 4) % width : (i * 4) % width + 40] = 200
+            yield image
+
+    write_video(path, images(), fps)
+
+
+@pytest.fixture(scope="session")
+def with_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release with clips: most of six seconds, one short, one that is no mp4, one row in Chinese only, two captions for one clip."""
+    folder = tmp_path_factory.mktemp("clips")
+    (folder / "clips").mkdir()
+    draw(folder / "clips" / "clip-000.mp4", 144)
+    draw(folder / "short.mp4", 20)
+    draw(folder / "small.webm", 144, 160, 96)
+    data = rows(24)
+    for i, row in enumerate(data):
+        name = f"clips/clip-{i:03d}." + ("webm" if i == 7 else "mp4")
+        row["uri"] = name
+        if i:
+            source = {5: "short.mp4", 7: "small.webm"}.get(i, "clips/clip-000.mp4")
+            shutil.copyfile(folder / source, folder / name)
+    data[9]["en"] = None
+    data.append(
+        {
+            **data[1],
+            "id": "r100",
+            "zh": "一位唐代女子缓缓走过回廊，裙摆轻摇。",
+            "en": "A woman of the Tang court strolls past pillars, her skirt swaying.",
+        }
+    )
+    steps = STEPS.replace("validation: 0.25, test: 0.25", "validation: 0.1, test: 0.15").replace("cap: 3", "cap: 90")
+    recipe = write_project(folder, data, {"media": "copy"}, steps=steps)
+    run(recipe)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(card, "draw", lambda *_: ([], "no figures in this test"))
+        return make(recipe).path
 
 
 @pytest.fixture
