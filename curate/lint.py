@@ -16,7 +16,7 @@ from curate.text import script_of, to_simplified
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _HAN = re.compile("[\u3400-\u9fff]")
 # Simplified characters that OpenCC's tables call traditional, or that stay in names.
-_KEPT = set("乾著徵於鍾纁蟳錞麴袷詝鱀霑濛鵩彄綎鋐")
+_KEPT = set("乾著徵於鍾纁蟳錞麴袷詝鱀霑濛鵩彄綎鋐蒐")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,11 @@ def _fields(e: Entry, taxonomy: Taxonomy) -> Iterator[Problem]:
     if not e.fr:
         yield _problem(e, "warning", "fr is empty")
     subs = {s.id for t in taxonomy.themes if t.id in e.themes for s in t.subs}
-    for kind, values, known in (("theme", e.themes, taxonomy.theme_ids), ("era", e.eras, taxonomy.era_ids), ("region", e.regions, taxonomy.region_ids)):
+    for kind, values, known in (
+        ("theme", e.themes, taxonomy.theme_ids),
+        ("era", e.eras, taxonomy.era_ids),
+        ("region", e.regions, taxonomy.region_ids),
+    ):
         for v in values:
             if v not in known:
                 yield _problem(e, "error", f"unknown {kind} {v!r}")
@@ -113,7 +117,12 @@ def stats(lexicon: Lexicon, taxonomy: Taxonomy) -> dict[str, object]:
     fr = {e.fr.lower() for e in terms if e.fr}
     pinyin = {e.pinyin for e in terms if e.pinyin}
     cells: Counter[tuple[str, str]] = Counter((t, era) for e in terms for t in e.themes for era in e.eras)
-    thin = [f"{t} × {era}: {cells[t, era]}" for t in taxonomy.theme_ids for era in taxonomy.era_ids if allowed(t, era, taxonomy.era_ids) and cells[t, era] < 3]
+    thin = [
+        f"{t} × {era}: {cells[t, era]}"
+        for t in taxonomy.theme_ids
+        for era in taxonomy.era_ids
+        if allowed(t, era, taxonomy.era_ids) and cells[t, era] < 3
+    ]
     return {
         "concepts": len(terms),
         "surface_forms": len(written) + len(en) + len(fr) + len(pinyin),
