@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -167,6 +167,19 @@ def _strings(frame: pl.DataFrame, column: str) -> list[str | None]:
     if series.dtype == pl.Binary:
         return [None if v is None else v.decode("utf-8", "replace") for v in series.to_list()]
     return [None if v is None else _text(v) for v in series.to_list()]
+
+
+def sort_caption(row: dict[str, Any]) -> None:
+    """Move a caption of unknown language to where its content belongs; what is there already stays.
+
+    Args:
+        row: a row of a reader that knows the languages of some of its captions; changed in place.
+    """
+    caption = row.pop("caption", None)
+    if caption:
+        for lang, text in zip(("zh", "en"), langid.split_mixed(caption), strict=True):
+            if text and not row.get(lang):
+                row[lang] = text
 
 
 def _listed(caption: str | None) -> str | None:

@@ -11,7 +11,7 @@ import polars as pl
 
 from curate.errors import DataError
 from curate.readers.base import RAW_LIMIT, Bad, Batch, Reader, half_surrogate, parse_json
-from curate.readers.columns import MEDIA_SUFFIXES
+from curate.readers.columns import MEDIA_SUFFIXES, guess, sort_caption
 from curate.readers.encoding import detect
 from curate.stage import Params
 
@@ -101,12 +101,11 @@ def _sidecars(item: Path) -> tuple[dict[str, str], tuple[str, str, bytes] | None
         if half_surrogate(value):
             return row, ("bad_unicode", f"{side.name}: it holds half of a surrogate pair", raw[:RAW_LIMIT])
         if isinstance(value, dict):
-            from curate.readers.columns import guess
-
             flat = {str(k): v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in value.items() if v is not None}
             names = {t: s for t, s in guess([*flat, "caption"], {}).items() if s in flat and t in ("zh", "en", "caption", "license", "attribution")}
             for target, source in names.items():
                 row.setdefault(target, flat[source])
+    sort_caption(row)
     return row, None
 
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from curate.errors import DataError
 from curate.readers.base import RAW_LIMIT, Bad, Batch, Reader, half_surrogate, parse_json
-from curate.readers.columns import MEDIA_SUFFIXES
+from curate.readers.columns import MEDIA_SUFFIXES, sort_caption
 from curate.readers.encoding import detect
 from curate.stage import Params
 
@@ -47,13 +47,14 @@ def read_webdataset(path: Path, params: WebDatasetParams) -> Iterator[Batch]:
                     continue
                 stem, ending = _split(member.name)
                 if sample and sample["__key__"] != stem:
-                    rows.append(sample)
+                    rows += _finished(sample)
                     sample = {}
                 if not sample:
                     count += 1
                     sample = {"__key__": stem, "_line": count}
                 fault = _add(sample, tar, member, ending, path)
                 if fault:
+                    sample["_fault"] = True
                     bad.append(Bad(str(path), number, *fault))
                 if len(rows) >= BATCH:
                     yield _batch(rows, bad, path)
@@ -61,10 +62,17 @@ def read_webdataset(path: Path, params: WebDatasetParams) -> Iterator[Batch]:
     except (tarfile.TarError, EOFError, OSError) as e:
         if not count:
             raise DataError(f"{path}: not a usable tar: {e}") from e
+        sample["_fault"] = True
         bad.append(Bad(str(path), count, "truncated", f"the tar ends early: {e}", b""))
-    if sample:
-        rows.append(sample)
+    rows += _finished(sample)
     yield _batch(rows, bad, path)
+
+
+def _finished(sample: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sample as a row; one whose fault left it without a caption is in the quarantine already."""
+    faulty = sample.pop("_fault", False)
+    sort_caption(sample)
+    return [] if not sample or (faulty and not (sample.get("zh") or sample.get("en"))) else [sample]
 
 
 def _split(name: str) -> tuple[str, str]:
