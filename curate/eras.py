@@ -49,9 +49,7 @@ def by_year(taxonomy: Taxonomy, zh: str, en: str) -> set[str]:
     return out
 
 
-def label(
-    lexicon: Lexicon, taxonomy: Taxonomy, terms: Sequence[Mapping[str, object]], zh: str, en: str
-) -> dict[str, tuple[float, str]]:
+def label(lexicon: Lexicon, taxonomy: Taxonomy, terms: Sequence[Mapping[str, object]], zh: str, en: str) -> dict[str, tuple[float, str]]:
     """Return the eras that the found terms name or carry.
 
     Args:

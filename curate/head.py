@@ -80,7 +80,8 @@ def term_features(rows: Sequence[Sequence[Mapping[str, object]]], lexicon: Lexic
                 out[i, 2 * n_themes + vocabulary.subs[sub]] += 1.0
             if entry.themes:
                 out[i, -2] = 1.0
-    return np.minimum(out, _CAP)
+    capped: Floats = np.minimum(out, _CAP)
+    return capped
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ class Head:
             Array of shape ``(n, themes + 1)``.
         """
         logits = np.concatenate([vectors * VECTOR_SCALE, terms * TERM_SCALE], axis=1) @ self.weights + self.bias
-        return (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)
+        p: Floats = (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)
+        return p
 
     def save(self, path: Path) -> None:
         """Write the weights as half floats; 0.1 % of a probability is lost."""

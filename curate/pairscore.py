@@ -22,7 +22,6 @@ from curate.stage import Resources
 from curate.stages.match import find_terms
 from curate.text import match_key, normalize, to_simplified
 
-
 # Characters in common from which a replaced word counts as the only difference; near duplicates; paraphrases by meaning.
 MINIMAL, NEAR, PARAPHRASE = 0.6, 0.8, 0.7
 

@@ -83,7 +83,10 @@ def score(truth: Mapping[str, Mapping[str, Any]], got: Mapping[str, Mapping[str,
         g = got.get(ident)
         counts.setdefault(kind, []).append(_right(kind, t, g, got))
     names = {**dict.fromkeys(DUPLICATES, "merged"), **dict.fromkeys(VERDICTS, "flagged"), **dict.fromkeys(DROPPED, "left out or quarantined")}
-    return [Score(k, names.get(k, "swapped columns seen" if k == "swapped" else "kept apart" if k == "decoy" else "kept"), len(v), sum(v)) for k, v in counts.items()]
+    return [
+        Score(k, names.get(k, "swapped columns seen" if k == "swapped" else "kept apart" if k == "decoy" else "kept"), len(v), sum(v))
+        for k, v in counts.items()
+    ]
 
 
 def _right(kind: str, t: Mapping[str, Any], g: Mapping[str, Any] | None, got: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -96,7 +99,7 @@ def _right(kind: str, t: Mapping[str, Any], g: Mapping[str, Any] | None, got: Ma
     if kind in VERDICTS:
         return bool(g["verdict"] == kind)
     if kind in DROPPED:
-        return g["drop"] is not None and not merged or g["verdict"] == "mismatch"
+        return (g["drop"] is not None and not merged) or g["verdict"] == "mismatch"
     if kind == "swapped":
         return bool(g["swapped"])
     if kind == "decoy":

@@ -66,7 +66,11 @@ def _facts(reading: Reading, knowledge: Knowledge) -> Iterator[Flag]:
             for found in table.find(text, lang):
                 fact = table.rows[found.row]
                 assert isinstance(fact, Fact)
-                if reading.excused(lang, found.start, found.end) or any(_overlaps(c, lang, found.start, found.end) for c in reading.claims):
+                if (
+                    reading.excused(lang, found.start, found.end)
+                    or reading.denied(lang, found.start)
+                    or any(_overlaps(c, lang, found.start, found.end) for c in reading.claims)
+                ):
                     continue
                 off = last < fact.year - fact.margin if late else first > fact.year + fact.margin
                 if off:
@@ -82,7 +86,11 @@ def _terms(reading: Reading) -> Iterator[Flag]:
         e = p.entry
         if e.kind != "term" or e.from_year is None or not set(e.themes) & _THINGS or not strong:
             continue
-        if reading.excused(p.lang, p.start, p.end) or any(_overlaps(c, p.lang, p.start, p.end) for c in reading.claims):
+        if (
+            reading.excused(p.lang, p.start, p.end)
+            or reading.denied(p.lang, p.start)
+            or any(_overlaps(c, p.lang, p.start, p.end) for c in reading.claims)
+        ):
             continue
         if last + TERM_MARGIN < e.from_year:
             name = _named(reading, p)

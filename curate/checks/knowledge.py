@@ -47,7 +47,7 @@ class Confusable:
 
 
 @dataclass(frozen=True)
-class Exception_:
+class Context:
     """A context in which an odd combination is right: a museum, a film set, a tourist, a comparison."""
 
     id: str
@@ -160,7 +160,7 @@ def _exceptions(path: Path) -> Table:
     forms: list[Form] = []
     for _, r in read_tsv(path):
         forms += _forms(r, len(rows))
-        rows.append(Exception_(r["id"], r["kind"], r["effect"]))
+        rows.append(Context(r["id"], r["kind"], r["effect"]))
     return Table(tuple(rows), Matcher(forms))
 
 

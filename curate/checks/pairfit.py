@@ -117,7 +117,10 @@ def features(evidence: Evidence, cosine: float, clause_zh: float, clause_en: flo
     """
     kinds = [g for g, _, _ in evidence.conflicts]
     era = sum(g == "era" for g in kinds)
-    themes = sum("-" in g or g in ("history", "literature", "festivals", "cuisine", "landscape", "architecture", "costume", "mythology", "crafts", "region") for g in kinds)
+    themes = sum(
+        "-" in g or g in ("history", "literature", "festivals", "cuisine", "landscape", "architecture", "costume", "mythology", "crafts", "region")
+        for g in kinds
+    )
     ratio = abs(math.log(evidence.length_ratio)) if evidence.length_ratio > 0 else 2.0
     return [
         cosine, max(0.0, 0.45 - cosine), math.log1p(evidence.shared), float(evidence.lone_zh), float(evidence.lone_en),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from curate.checks.knowledge import Exception_, Knowledge
+from curate.checks.knowledge import Context, Knowledge
 from curate.lexicon import Entry, Lexicon
 from curate.years import years
 
@@ -60,6 +61,13 @@ class Reading:
     claims: tuple[Claim, ...]
     excuses: tuple[Excuse, ...]
 
+    def denied(self, lang: str, start: int) -> bool:
+        """Say whether the words before a place deny or question it: "Tang women did not wear the qipao"."""
+        text = self.text(lang)
+        if lang == "zh":
+            return _DENIED_ZH.search(text[max(0, start - 6) : start]) is not None or _ASKED_ZH.search(text) is not None
+        return _DENIED_EN.search(text[max(0, start - 30) : start]) is not None or _ASKED_EN.search(text) is not None
+
     def excused(self, lang: str = "", start: int = 0, end: int = 0) -> bool:
         """Say whether a context excuses what is odd at a place.
 
@@ -84,12 +92,34 @@ def _is_person(entry: Entry) -> bool:
     return entry.sub in _ACTORS and _LIFE[0] <= entry.to_year - entry.from_year <= _LIFE[1]
 
 
+_DENIED_ZH = re.compile("没有|没|不|未|无|并非|尚未|不是|缺少")
+_DENIED_EN = re.compile(r"\b(?:not|no|never|without|nor|neither|instead of|before the|long before)\b|n't\b", re.IGNORECASE)
+_ASKED_ZH = re.compile("有没有|是不是|难道|[吗么]\\?|\\?")
+_ASKED_EN = re.compile(r"\?")
+
 # Buildings that still stand: "the Ming Great Wall" says when it was built, not when the scene is set.
-_STANDING = frozenset("bridge pagoda temple-building great-wall tower-pavilion city-wall-tomb buddhist-images gate-archway hydraulics vernacular-dwelling".split())
+_STANDING = frozenset(
+    "bridge pagoda temple-building great-wall tower-pavilion city-wall-tomb buddhist-images gate-archway hydraulics vernacular-dwelling".split()
+)
 
 
 def _dates_a_building(era: Place, places: Sequence[Place], text: str) -> bool:
-    if era.lang == "en" and text[: era.start].rstrip().lower().endswith(("built under the", "built in the", "built under", "built in", "dating from the", "first dug under the")):
+    if era.lang == "en" and text[: era.start].rstrip().lower().endswith(
+        (
+            "built",
+            "built under the",
+            "built in the",
+            "built under",
+            "built in",
+            "rebuilt",
+            "constructed",
+            "founded",
+            "begun",
+            "dating from the",
+            "dating from",
+            "first dug under the",
+        )
+    ):
         return True
     return any(
         p.lang == era.lang and p.entry.sub in _STANDING and 0 <= p.start - era.end <= (2 if era.lang == "zh" else 3) for p in places if p is not era
@@ -131,6 +161,6 @@ def read(zh: str, en: str, terms: Sequence[Mapping[str, object]], lexicon: Lexic
     for lang, text in (("zh", zh), ("en", en)):
         for found in knowledge.exceptions.find(text, lang):
             row = knowledge.exceptions.rows[found.row]
-            assert isinstance(row, Exception_)
+            assert isinstance(row, Context)
             excuses.append(Excuse(row.id, row.kind, lang, found.start, found.end))
     return Reading(zh, en, tuple(places), tuple(_claims(places, zh, en, knowledge.era_years)), tuple(excuses))

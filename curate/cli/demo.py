@@ -19,7 +19,9 @@ def demo(out: Path = typer.Option(Path("demo-out"), "--out", "-o", help="Folder 
     with progress() as tell:
         made = module.make(out, tell)
     if as_json:
-        emit({"release": made.release, "card": made.card, "figures": made.figures, "scores": [s.__dict__ for s in made.scores], "queued": made.queued})
+        emit(
+            {"release": made.release, "card": made.card, "figures": made.figures, "scores": [s.__dict__ for s in made.scores], "queued": made.queued}
+        )
         return
     ledger(made.result.manifest)
     rows = [(s.kind, s.expected, s.rows, s.right, f"{100 * s.share:.0f} %") for s in made.scores]
@@ -27,5 +29,7 @@ def demo(out: Path = typer.Option(Path("demo-out"), "--out", "-o", help="Folder 
     show_coverage(made.measured, shipped_taxonomy())
     for line in made.notes:
         say(f"  {line}")
-    say(f"\nrelease   {made.release}\ncard      {made.card}\nfigures   {', '.join(str(f) for f in made.figures if f.suffix == '.png')}\nreport    {made.report}")
+    say(
+        f"\nrelease   {made.release}\ncard      {made.card}\nfigures   {', '.join(str(f) for f in made.figures if f.suffix == '.png')}\nreport    {made.report}"
+    )
     say(f"review    {made.queued} items wait: make review" if made.queued else "")

@@ -60,7 +60,9 @@ def show(term: str = typer.Argument(..., help="An id or a name in any language."
 
     lexicon = shipped_lexicon()
     wanted = term.lower()
-    found = [e for e in lexicon.terms if wanted in (e.id, e.zh_hans, e.zh_hant, e.en.lower(), e.fr.lower(), *map(str.lower, (*e.zh_alias, *e.en_alias)))]
+    found = [
+        e for e in lexicon.terms if wanted in (e.id, e.zh_hans, e.zh_hant, e.en.lower(), e.fr.lower(), *map(str.lower, (*e.zh_alias, *e.en_alias)))
+    ]
     if not found:
         names = [e.zh_hans for e in lexicon.terms] + [e.en for e in lexicon.terms]
         raise DataError(f"no term {term!r}", hint=did_you_mean(term, names).split(" Choices")[0])
@@ -84,7 +86,9 @@ def lookup(text: str = typer.Argument(..., help="A caption in Chinese or English
         emit(row)
         return
     by_id = shipped_lexicon().by_id
-    table(text, ["words", "place", "term", "gloss"], [(t["text"], f"{t['start']}-{t['end']}", t["id"], by_id[t["id"]].gloss_en) for t in row["terms"]])
+    table(
+        text, ["words", "place", "term", "gloss"], [(t["text"], f"{t['start']}-{t['end']}", t["id"], by_id[t["id"]].gloss_en) for t in row["terms"]]
+    )
     say(f"themes: {', '.join(row['themes']) or '-'}   eras: {', '.join(row['eras']) or '-'}   regions: {', '.join(row['regions']) or '-'}")
 
 

@@ -56,7 +56,13 @@ def tag(
 
 
 def check(
-    source: Path = IN, out: str = OUT, read: str = READ, embedder: str = EMBEDDER, model: str = MODEL, quarantine: str = QUARANTINE, as_json: bool = JSON
+    source: Path = IN,
+    out: str = OUT,
+    read: str = READ,
+    embedder: str = EMBEDDER,
+    model: str = MODEL,
+    quarantine: str = QUARANTINE,
+    as_json: bool = JSON,
 ) -> None:
     """Find anachronisms, cross-culture confusions and zh/en mismatches, each flag explained."""
     from curate import plain

@@ -28,7 +28,7 @@ def normalize(df: pl.DataFrame, params: NormalizeParams, res: Resources) -> pl.D
         empty: nothing visible is left in either caption.
     """
     zh = _clean(df.get_column("zh"))
-    en = _clean(df.get_column("en"))
+    en = [_sentence_case(t) for t in _clean(df.get_column("en"))]
     scripts = [text.script_of(t) for t in zh]
     simple = [text.to_simplified(t) if s in ("hant", "mixed") else t for t, s in zip(zh, scripts, strict=True)]
     out = pl.DataFrame(
@@ -39,13 +39,18 @@ def normalize(df: pl.DataFrame, params: NormalizeParams, res: Resources) -> pl.D
     return out.with_columns(drop=pl.when(empty).then(pl.lit("empty")))
 
 
+def _sentence_case(caption: str) -> str:
+    """A caption written in capitals throughout says nothing by its capitals, and encoders read it badly."""
+    return caption.capitalize() if len(caption) > 12 and caption.isupper() else caption
+
+
 def _clean(column: pl.Series) -> list[str]:
     return [text.normalize(v) if v else "" for v in column.to_list()]
 
 
 STAGE = Stage(
     name="normalize",
-    version=1,
+    version=2,
     scope="rows",
     params=NormalizeParams,
     needs=("zh", "en"),

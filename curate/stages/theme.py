@@ -7,6 +7,7 @@ import polars as pl
 from pydantic import Field
 
 from curate import head, tagging
+from curate.checks import knowledge
 from curate.embed import unit
 from curate.schema import LABELS
 from curate.stage import Params, Resources, Stage
@@ -31,6 +32,19 @@ class ThemeParams(Params):
 def _labels(items: dict[str, tuple[float, str]], most: int) -> list[dict[str, object]]:
     ranked = sorted(items.items(), key=lambda x: (-x[1][0], x[0]))[:most]
     return [{"id": k, "score": s, "by": by} for k, (s, by) in ranked]
+
+
+def _abroad(zh: str, en: str, named: tagging.Tags) -> bool:
+    """A scene that is said to be in another country and names nothing Chinese gets no theme by likeness alone."""
+    if named.themes or named.eras or named.regions:
+        return False
+    table = knowledge.load().exceptions
+    for lang, text in (("zh", zh), ("en", en)):
+        for found in table.find(text, lang):
+            row = table.rows[found.row]
+            if isinstance(row, knowledge.Context) and row.kind == "place" and row.id != "overseas-chinatown":
+                return True
+    return False
 
 
 def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame:
@@ -60,6 +74,8 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
         themes = tagging.by_head(weights, taxonomy, lexicon, vectors, terms, named)
     else:
         themes = tagging.by_prototypes(taxonomy, embedder, vectors, named, params.margin, params.vector)
+    abroad = [_abroad(zh, en, n) for zh, en, n in zip(df.get_column("zh_norm"), df.get_column("en_norm"), named, strict=True)]
+    themes = [{} if away else t for away, t in zip(abroad, themes, strict=True)]
     rows = [(_labels(t, params.max_themes), _labels(n.eras, 23), _labels(n.regions, 3)) for t, n in zip(themes, named, strict=True)]
     columns = {n: pl.Series(n, [r[i] for r in rows], dtype=LABELS) for i, n in enumerate(("themes", "eras", "regions"))}
     out = pl.DataFrame({"id": df.get_column("id"), **columns})

@@ -56,7 +56,8 @@ def collect(seed: int = 0) -> Examples:
                 out.add(row["zh"] or "", row["en"] or "", themes, kind)
                 # Each language must also carry the label alone.
                 if row["zh"] and row["en"] and rng.random() < 0.6:
-                    out.add(*((row["zh"], "") if rng.random() < 0.5 else ("", row["en"])), themes, kind)
+                    zh, en = (row["zh"], "") if rng.random() < 0.5 else ("", row["en"])
+                    out.add(zh, en, themes, kind)
     for theme in taxonomy.themes:
         for sub in theme.subs:
             for lang, q in sub.queries:

@@ -7,7 +7,6 @@ caption replaced by another of its kind, another era, colour or number, a clause
 from __future__ import annotations
 
 import csv
-import json
 import random
 import sys
 from collections.abc import Sequence
@@ -17,11 +16,11 @@ import numpy as np
 from curate import plain
 from curate.checks import knowledge, pairfit, reading
 from curate.checks.verdict import pair_features
+from curate.data import data_path
 from curate.decisive import load_opposites
 from curate.embed import encode_unique
 from curate.head import Floats
 from curate.lexicon import Entry, Lexicon, cells, read_tsv
-from curate.data import data_path
 from curate.stages.match import find_terms
 from curate.text import normalize, to_simplified
 from curate.training.fit import CAPTIONS, train
@@ -132,8 +131,17 @@ def main() -> int:
     p = 1.0 / (1.0 + np.exp(-(((x - mean) / scale) @ theta + bias)))[:, 0]
     cut = float(np.quantile(p[y[:, 0] > 0], 0.03))
     caught = float((p[y[:, 0] == 0] < cut).mean())
-    values = {"names": list(pairfit.NAMES), "mean": mean.tolist(), "scale": scale.tolist(), "weight": theta[:, 0].tolist(), "bias": float(bias[0]), "cut": cut}
-    write_json(pairfit.MODEL, {k: [round(v, 5) for v in vs] if isinstance(vs, list) and vs and isinstance(vs[0], float) else vs for k, vs in values.items()})
+    values = {
+        "names": list(pairfit.NAMES),
+        "mean": mean.tolist(),
+        "scale": scale.tolist(),
+        "weight": theta[:, 0].tolist(),
+        "bias": float(bias[0]),
+        "cut": cut,
+    }
+    write_json(
+        pairfit.MODEL, {k: [round(v, 5) for v in vs] if isinstance(vs, list) and vs and isinstance(vs[0], float) else vs for k, vs in values.items()}
+    )
     sys.stdout.write(f"{len(pairs)} pairs; cut {cut:.3f} catches {caught:.3f} of the made mismatches at 3 % false alarms\n")
     for name, value in zip(pairfit.NAMES, theta[:, 0], strict=True):
         sys.stdout.write(f"  {name:<14} {value:+.2f}\n")

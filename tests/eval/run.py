@@ -46,7 +46,9 @@ def tagging(res: Resources) -> tuple[dict[str, float], list[str]]:
             wrong, missed = have - want - set(g[f"{axis}_ok"]), want - have
             if wrong or missed:
                 terms = [f"{t['id']}={t['text']}" for t in got[g["id"]]["terms"]]
-                errors.append(f"{g['id']} {g['kind']} {axis} wrong {sorted(wrong)} missed {sorted(missed)} | {g['caption_zh']} | {g['caption_en']} | {terms}")
+                errors.append(
+                    f"{g['id']} {g['kind']} {axis} wrong {sorted(wrong)} missed {sorted(missed)} | {g['caption_zh']} | {g['caption_en']} | {terms}"
+                )
     return out, errors
 
 
@@ -90,7 +92,9 @@ def pairs(res: Resources) -> tuple[dict[str, float], list[str]]:
     scores = {label: [got[g["id"]]["score"] for g in gold if g["label"] == label] for label in ("exact", "near", "paraphrase", "different")}
     out = {"AUC": auc([*scores["exact"], *scores["near"], *scores["paraphrase"]], scores["different"])}
     out |= {f"AUC {k} against different": auc(v, scores["different"]) for k, v in scores.items() if k != "different"}
-    errors = [f"{got[g['id']]['score']:.3f} {g['label']} {got[g['id']]['evidence']} | {g['a_zh']} | {g['b_zh']} | {g['a_en']} | {g['b_en']}" for g in gold]
+    errors = [
+        f"{got[g['id']]['score']:.3f} {g['label']} {got[g['id']]['evidence']} | {g['a_zh']} | {g['b_zh']} | {g['a_en']} | {g['b_en']}" for g in gold
+    ]
     return out, sorted(errors)
 
 
