@@ -79,7 +79,7 @@ def main():
     st.session_state.who = name
     person = next((r for r in ui.store().reviewers() if r["name"] == name), None) or ui.store().set_reviewer(name)
     st.session_state["_person"] = person
-    queues = [q["queue"] for q in ui.store().queues()]
+    queues = [q["queue"] for q in ui.queues()]
     with st.sidebar:
         st.text(f"{t('who')}: {name} ({t('role.' + person['role'])})")
         if os.environ.get("LEISHU_NAMES"):

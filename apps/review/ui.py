@@ -69,6 +69,18 @@ def store():
     return ReviewStore(os.environ["LEISHU_STORE"])
 
 
+@st.cache_data(ttl=5)
+def queues():
+    """All queues with their counts; a few seconds old at most."""
+    return store().queues()
+
+
+@st.cache_data(ttl=30)
+def queue_tags(name):
+    """How many items carry each tag."""
+    return store().tags(name)
+
+
 @st.cache_resource
 def lexicon():
     return Lexicon.load()

@@ -122,7 +122,7 @@ def tick_page(ids):
 
 
 def main():
-    tags = ui.store().tags(S.queue)
+    tags = ui.queue_tags(S.queue)
     show_filters(tags)
     page = int(S.get("b_page", 1))
     total, items = found(page)

@@ -12,7 +12,8 @@ from curate import __version__
 from curate.errors import CurateError
 from curate.items import REASONS, Decision
 
-AHEAD = 3
+AHEAD = 4
+RENEW = 300
 S = st.session_state
 
 
@@ -32,7 +33,19 @@ def filtered():
 
 
 def leases():
-    return ui.store().claim(S.queue, me(), AHEAD, tag=filtered())
+    """What is leased to me; the store is asked only when nothing is left of it, or after a while, to renew the leases."""
+    key = (S.queue, me(), filtered())
+    held = S.get("held")
+    if not held or held[0] != key or not held[2] or time.monotonic() - held[1] > RENEW:
+        S.held = held = (key, time.monotonic(), ui.store().claim(S.queue, me(), AHEAD, tag=filtered()))
+    return held[2]
+
+
+def drop(ident):
+    """Take a decided item out of what is held."""
+    if S.get("held"):
+        key, at, items = S.held
+        S.held = (key, at, [i for i in items if i.item_id != ident])
 
 
 def history():
@@ -73,6 +86,8 @@ def forward():
         S.pinned = past[at - 1] if at > 0 else None
         return
     S.ahead = min(S.get("ahead", 0) + 1, AHEAD - 1)
+    if S.ahead >= len(leases()):
+        S.held = None
 
 
 def back():
@@ -101,6 +116,7 @@ def decide(item, verdict, edits=None, labels=()):
     except CurateError as e:
         S.said = ("error", str(e))
         return
+    drop(item.item_id)
     S.last = (verdict, item.item_id)
     S.said = ("warning", t("conflict")) if receipt.conflict else None
     S.mode, S.pinned, S.ahead = None, None, 0
@@ -283,7 +299,7 @@ def background(item):
 
 def head(item):
     tag = filtered()
-    info = next((q for q in ui.store().queues() if q["queue"] == S.queue), {"open": 0, "items": 0})
+    info = next((q for q in ui.queues() if q["queue"] == S.queue), {"open": 0, "items": 0})
     with st.container(horizontal=True):
         st.caption(t("left", open=ui.number(int(info["open"])), items=ui.number(int(info["items"]))))
         if S.get("last"):
