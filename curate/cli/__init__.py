@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "demo": ("demo",),
     "plain": ("tag", "check", "dedup", "search", "coverage", "balance"),
     "publish": ("release", "card", "export", "publish"),
+    "score": ("score",),
 }
 # group name: module with ``app``
 GROUPS: dict[str, str] = {"lexicon": "lexicon", "clips": "clips", "review": "review", "prompts": "prompts"}

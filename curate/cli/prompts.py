@@ -27,5 +27,70 @@ def gaps(
     with working("drawing prompts"):
         made = g.make(g.read_source(source), n, seed)
     write_rows(made.rows, out)
-    summary = {"prompts": len(made.rows), "rejected": made.rejected, "unfilled": made.unfilled, "diversity": made.diversity}
-    (emit if as_json and out != "-" else note)(summary if as_json and out != "-" else g.summary(made))
+    if as_json and out != "-":
+        emit({"prompts": len(made.rows), "rejected": made.rejected, "unfilled": made.unfilled, "diversity": made.diversity})
+    else:
+        note(g.summary(made))
+
+
+@app.command()
+def localize(
+    source: Path = typer.Argument(..., metavar="FILE", help="Prompts: .jsonl .csv .tsv .json .txt"),
+    out: str = OUT,
+    era: str = typer.Option("", help="Period for prompts that only say ancient; Tang if none is given."),
+    seed: int = SEED,
+    endpoint: str = typer.Option("", help="OpenAI-compatible address for fluent rewriting, for instance http://localhost:11434/v1"),
+    model: str = typer.Option("", help="Model at the endpoint."),
+    key_env: str = typer.Option("", help="Environment variable that holds the key."),
+    max_cost: float = typer.Option(1.0, min=0, help="No more requests once this is spent."),
+    prices: tuple[float, float] = typer.Option((0.0, 0.0), help="Prices per million tokens, in and out."),
+    cache: Path = typer.Option(None, help="Folder of answers already paid for."),
+) -> None:
+    """Make prompts culturally specific: concrete, true to the period, every change with its reason and a diff."""
+    from curate import plain
+    from curate.prompts import localize as loc
+    from curate.prompts.endpoint import Endpoint, rewrite
+
+    with working("localizing"):
+        rows = loc.localize([dict(r, id=r["source_id"]) for r in plain.load(source).frame.iter_rows(named=True)], era, seed)
+        if endpoint:
+            rewrite(rows, Endpoint(endpoint, model, key_env, max_cost=max_cost, price_in=prices[0], price_out=prices[1], cache=cache))
+    write_rows(rows, out)
+    note(loc.summary(rows))
+
+
+@app.command()
+def pack(
+    target: str = typer.Argument(..., help="For which system; see docs or give a wrong name for the list."),
+    source: Path = typer.Argument(..., metavar="FILE", help="Prompts of `curate prompts gaps`, or any with zh and en (.jsonl)."),
+    out: Path = typer.Option(..., "-o", "--out", help="Folder to write."),
+    lang: str = typer.Option("", help="zh or en; the target's best language if empty."),
+    as_json: bool = JSON,
+) -> None:
+    """Write a prompt pack for one system, within its limits and in its order."""
+    from curate.prompts import pack as p
+
+    done = p.pack(target, p.read_prompts(source), out, lang)
+    if as_json:
+        emit(done)
+    else:
+        note(f"{done['prompts']} prompts for {target}, {done['shortened']} shortened, longest {done['most_tokens']} tokens: {out}")
+
+
+@app.command()
+def evalset(
+    out: Path = typer.Option(..., "-o", "--out", help="Folder to write."),
+    n: int = typer.Option(1233, "-n", min=1, help="How many prompts, shared out evenly over era and theme."),
+    seed: int = SEED,
+    as_json: bool = JSON,
+) -> None:
+    """Write the evaluation set: prompts, expected things, scoring sheets, VBench input."""
+    from curate.prompts import evalset as e
+
+    with working("drawing the evaluation set"):
+        rows, made = e.build(n, seed)
+        files = e.write(rows, made, out, seed)
+    if as_json:
+        emit({"prompts": len(rows), "files": [str(f) for f in files]})
+    else:
+        note(f"{len(rows)} prompts: {out}")

@@ -142,7 +142,7 @@ class _Deck:
         acts = self.book.for_cell(cell.theme, cell.era)
         if not acts:
             return None
-        rng = Random(f"{self.seed}|{cell.name}|{attempt}")  # noqa: S311 - seeded drawing, no secret
+        rng = Random(f"{self.seed}|{cell.name}|{attempt}")
         rng.shuffle(acts)
         act = min(acts, key=lambda a: (self.dealt[(cell.name, a.id)], self.used[a.id]))
         self.dealt[(cell.name, act.id)] += 1
@@ -166,7 +166,7 @@ def candidate(book: Book, cell: Cell, act: Act, key: str) -> dict[str, Any]:
         act: an act of the cell.
         key: what the drawing is seeded with; the same key gives the same prompt.
     """
-    rng = Random(key)  # noqa: S311 - seeded drawing, no secret
+    rng = Random(key)
     slots: Slots = draw(book, act, cell.era, rng)
     text = render(book, slots, rng)
     ident = blake2b(f"{cell.name}|{text.zh}|{text.en}".encode(), digest_size=8).hexdigest()

@@ -145,7 +145,8 @@ def _by_rules(reader: _Reader, book: Book) -> list[Change]:
 _ADJECTIVES = "quiet|narrow|peaceful|calm|beautiful|serene|small|old|busy|crowded"
 _LEADS = frozenset(
     "a an the of in on by and with through down along over near under at from to into across past beside behind inside outside left right front "
-    "is playing riding holding flying opens entering still tableau".split() + _ADJECTIVES.split("|")
+    "is playing riding holding flying opens entering still tableau".split()
+    + _ADJECTIVES.split("|")
 )
 
 
@@ -340,3 +341,12 @@ def _intent(texts: Mapping[str, str], new: Mapping[str, str], changes: Sequence[
                 break
             place += len(w)
     return {"kept": kept, "changed": sum(len(c.before) for c in changes), "of": sum(map(len, texts.values()))}
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what happened as lines for people: the diffs of the first rows and the counts."""
+    changed = [r for r in rows if r["changes"]]
+    lines = [f"{r['id']}  {r['diff']['en'] or r['diff']['zh']}" for r in changed[:10]]
+    kept = sum(r["intent"]["kept"] for r in rows)
+    rewritten = sum(bool(r.get("rewrite", {}).get("used")) for r in rows)
+    return "\n".join([*lines, f"{len(rows)} prompts, {len(changed)} changed, intent kept in {kept}, rewritten by the endpoint {rewritten}"])

@@ -101,13 +101,21 @@ class Slots:
     props: tuple[tuple[str, Pair], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the slots as plain values, the fields of FORMATS 22.2."""
+        """Return the slots as plain values: the fields of a text-to-video prompt in both languages."""
+        fill = dict(self.props)
+
+        def said(text: str, lang: str) -> str:
+            for name, pair in fill.items():
+                text = text.replace("{" + name + "}", pair.zh if lang == "zh" else pair.en)
+            for name, word in self.act.pronouns.items():
+                text = text.replace("{" + name + "}", word)
+            return text.replace("*", "").replace("^", "")
 
         def both(p: Pair | None) -> dict[str, str] | None:
-            return None if p is None else {"zh": p.zh, "en": p.en.replace("*", "")}
+            return None if p is None else {"zh": said(p.zh, "zh"), "en": said(p.en, "en")}
 
         return {
-            "act": self.act.id, "subject": {"zh": self.act.who.zh.replace("^", ""), "en": self.act.who.en},
+            "act": self.act.id, "subject": both(self.act.who),
             "attire": both(self.dress), "action": both(self.act.does), "place": both(self.place), "era": self.era,
             "time_period": both(self.period), "time_of_day": both(self.time), "shot_size": self.camera.size,
             "camera_angle": self.camera.angle, "camera_move": [self.camera.move], "camera": both(self.camera.label),
