@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from curate.cli.show import JSON, emit, note, say, table, working, write_rows
+from curate.cli.show import JSON, console, emit, note, say, table, working, write_rows
 from curate.errors import CurateError, UsageError
 
 IN = typer.Argument(..., metavar="IN", help="Captions: .jsonl .csv .tsv .json .parquet .txt")
@@ -171,12 +171,15 @@ def show_coverage(measured: Any, taxonomy: Any) -> None:
     from curate.coverage import sentences
 
     eras = [e for e in taxonomy.era_ids if measured.eras.get(e)]
-    head = ["主题 theme", *[taxonomy.label("eras", e)[:2] for e in eras], "—"]
-    rows = [
-        [f"{taxonomy.label('themes', t)} {t}", *[measured.cells.get(f"{t}|{e}", 0) or "·" for e in eras], measured.cells.get(f"{t}|living", 0) or "·"]
-        for t in taxonomy.theme_ids
-    ]
-    table("coverage: clips per theme × era (— = no period)", head, rows, right=tuple(range(1, len(head))))
+    # A terminal of 80 columns holds the theme and a dozen eras.
+    room = max(4, (console().width - 26) // 6)
+    blocks = [[*eras, "living"][i : i + room] for i in range(0, len(eras) + 1, room)]
+    for block in blocks:
+        head = ["主题 theme", *[taxonomy.label("eras", e)[:2] if e != "living" else "—" for e in block]]
+        rows = [
+            [f"{taxonomy.label('themes', t)} {t}"[:24], *[measured.cells.get(f"{t}|{e}", 0) or "·" for e in block]] for t in taxonomy.theme_ids
+        ]
+        table("coverage: clips per theme × era (— = no period)", head, rows, right=tuple(range(1, len(head))))
     for lang in ("zh", "en"):
         for line in sentences(measured, taxonomy, lang):
             say(f"  {line}")
