@@ -21,6 +21,8 @@ LIVING = "living"
 _FOLDER = Path(__file__).resolve().parent
 _PLURAL = frozenset({"kids", "troop", "crowd", "ladies"})
 _FEMALE = frozenset({"cf", "ef"})
+# Their acts of one period are mostly about named people and events.
+_NAMED_THEMES = frozenset({"history", "literature", "science-medicine", "modern-china", "military"})
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Act:
         kind: ``hands``, ``figure``, ``group`` or ``wide``; decides the camera.
         place: key of the places, or ``none``.
         who, does: subject and action; ``^`` marks the place of the dress.
+        period: the one time at which a named event or person belongs, written ``era@zh/en``.
     """
 
     id: str
@@ -53,6 +56,7 @@ class Act:
     place: str
     who: Pair
     does: Pair
+    period: Pair | None = None
 
     @property
     def people(self) -> str:
@@ -141,6 +145,7 @@ class Book:
     places: dict[str, tuple[Pair, ...]]
     details: dict[str, tuple[Pair, ...]]
     inside: frozenset[str]
+    bare: frozenset[str]
     light: dict[str, tuple[Pair, ...]]
     times: dict[str, str]
     camera: dict[str, tuple[Camera, ...]]
@@ -213,14 +218,16 @@ def _acts(order: Sequence[str]) -> dict[str, tuple[Act, ...]]:
     for path in sorted(_FOLDER.glob("acts_*.yaml")):
         for theme, block in _yaml(path.name).items():
             found = list(out.get(theme, ()))
-            for eras, head, zh, en in _lines(block, 4, f"{path.name}: {theme}"):
+            for when, head, zh, en in _lines(block, 4, f"{path.name}: {theme}"):
                 dress, kind, place = head.split()
+                eras, _, fixed = when.partition("@")
+                period = Pair(fixed.partition("/")[0], fixed.partition("/")[2]) if fixed else None
                 who_zh, _, zh_does = zh.partition(" > ")
                 who_en, _, en_does = en.partition(" > ")
                 who, does = Pair(who_zh.strip(), who_en.strip()), Pair(zh_does.strip(), en_does.strip())
                 if not (zh_does and en_does):
                     raise DataError(f"{path.name}: {theme}: no ' > ' in both languages: {zh[:40]}")
-                found.append(Act(f"{theme}.{len(found) + 1}", theme, span(eras, order), dress, kind, place, who, does))
+                found.append(Act(f"{theme}.{len(found) + 1}", theme, span(eras, order), dress, kind, place, who, does, period))
             out[theme] = tuple(found)
     return out
 
@@ -251,6 +258,7 @@ def _shipped() -> Book:
         {k: _dated(v, f"places {k}", order) for k, v in scene["places"].items()},
         {k: _pairs(v, f"details {k}") for k, v in scene["details"].items()},
         frozenset(scene["inside"]),
+        frozenset(scene["bare"]),
         {k: _timed(v, f"light {k}") for k, v in scene["light"].items()},
         scene["times"],
         {k: _camera(v, f"camera {k}") for k, v in scene["camera"].items()},
@@ -285,6 +293,15 @@ def _fill(book: Book, act: Act, era: str, rng: Random) -> tuple[tuple[str, Pair]
     return tuple(found)
 
 
+def _period(book: Book, act: Act, era: str, rng: Random) -> Pair | None:
+    """How the period is said: a named person or event of one period takes its widest name, "Late Tang" would be wrong for Li Bai."""
+    if era == LIVING:
+        return None
+    if act.period:
+        return act.period
+    return book.names[era][0] if len(act.eras) == 1 and act.theme in _NAMED_THEMES else rng.choice(book.names[era])
+
+
 def draw(book: Book, act: Act, era: str, rng: Random) -> Slots:
     """Draw everything around an act so that it fits the period, the place and the time of day.
 
@@ -297,10 +314,12 @@ def draw(book: Book, act: Act, era: str, rng: Random) -> Slots:
     Raises:
         DataError: the data has nothing that fits.
     """
-    where = _maybe(rng, [p for p in book.places.get(act.place, ()) if era in p.key], 0.85)
+    # An act that begins with its own place takes no second one.
+    where = None if act.does.zh.startswith("在") else _maybe(rng, [p for p in book.places.get(act.place, ()) if era in p.key], 0.85)
     times = _times(book, act.does.zh, act.who.zh, where.zh if where else "")
     side = "inside" if act.place in book.inside else "outside"
-    lights = [p for p in book.light[side] if p.key[0] in times] or [p for p in book.light[side] if p.key[0] == "阴天"]
+    fit = [p for p in book.light[side] if act.place not in book.bare or "树叶" not in p.zh]
+    lights = [p for p in fit if p.key[0] in times] or [p for p in book.light[side] if p.key[0] == "阴天"]
     light = rng.choice(lights)
     time = light.key[0]
     details = [p for p in book.details.get(act.place, ()) if time in _times(book, p.zh)]
@@ -309,7 +328,7 @@ def draw(book: Book, act: Act, era: str, rng: Random) -> Slots:
     if not dresses and act.dress[-1] not in "-!":
         raise DataError(f"{act.id}: no dress {act.dress!r} in {era}")
     return Slots(
-        act, era, rng.choice(book.names[era]) if era != LIVING else None, rng.choice(dresses) if dresses else None, where,
+        act, era, _period(book, act, era, rng), rng.choice(dresses) if dresses else None, where,
         _maybe(rng, details, 0.6), Pair(time, book.times[time]), light, rng.choice(book.camera[act.kind]), rng.choice(book.style),
         _maybe(rng, colours, 0.45), _maybe(rng, book.mood[act.kind], 0.4), _fill(book, act, era, rng),
     )  # fmt: skip
