@@ -257,7 +257,7 @@ def _in_exif(data: bytes) -> Label | None:
                 tag, kind, count, offset = struct.unpack_from(order + "HHII", data, at + 2 + 12 * i)
                 if tag == 0x8769:
                     todo.append(offset)
-                elif tag in (0x9286, 0x010E) and 4 < count <= MAX_VALUE and kind in (2, 7):
+                elif tag in (0x9286, 0x010E) and 4 < count <= MAX_VALUE and kind in (1, 2, 7):
                     found = parse(_exif_text(data[offset : offset + count], order), "exif")
                     if found:
                         return found

@@ -28,6 +28,8 @@ SPEEDS = (1.0, 0.8, 1.25, 0.9, 1 / 0.9, 0.75, 4 / 3, 2 / 3, 1.5, 0.5, 2.0)
 # A match as good as this needs no second opinion.
 SURE = 0.93
 BLANK_SLACK = 6.0
+# Pictures of other shapes than this factor apart are the same only if they also look it.
+MOST_STRETCHED = 1.3
 ALL_TURNS = tuple(range(TURNS))
 
 
@@ -70,6 +72,7 @@ class Print:
         thumbs: a few small grey pictures.
         thumb_times: their times.
         bars: shares of black bars: left, top, right, bottom.
+        aspect: width by height; 0 if unknown.
         views: the thumbs in the crops that were looked at, made when first needed.
     """
 
@@ -80,6 +83,7 @@ class Print:
     thumbs: Array
     thumb_times: Floats
     bars: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    aspect: float = 0.0
     views: dict[int, Array] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -96,7 +100,8 @@ class Print:
     def of(cls, value: Mapping[str, Any]) -> Print:
         """Return the fingerprint that a child gave."""
         times, at = value["times"].astype(np.float64), value["thumb_times"].astype(np.float64)
-        return cls(times, value["signs"], value["sure"], float(value["duration_s"]), value["thumbs"], at, tuple(value["bars"]))
+        aspect = value["size"][0] / max(1, value["size"][1])
+        return cls(times, value["signs"], value["sure"], float(value["duration_s"]), value["thumbs"], at, tuple(value["bars"]), aspect)
 
 
 class Match(NamedTuple):
@@ -305,10 +310,27 @@ def _aligned(
     _, once = np.unique(signs[agree], return_index=True)
     rows = np.flatnonzero(agree)[once]
     weak = int(common[rows, best[rows]].sum()) < rules.evidence
+    weak = weak or _stretched(first, second, way) > MOST_STRETCHED
     if (weak or first.plain or second.plain) and not _look_alike(first, second, speed, offset, way, rules.alike if weak else rules.alike_plain):
         return None
     score = coverage * (1.0 - float(least[agree].mean()))
     return score, float(np.median(second.times[best[agree]] - speed * first.times[agree]))
+
+
+def _stretched(first: Print, second: Print, way: Way) -> float:
+    """By which factor one picture is wider than the other, as it was compared."""
+    if not first.aspect or not second.aspect:
+        return 1.0
+    turn, ca, cb = way
+    one, two = (_shape(item, crop) for item, crop in ((first, ca), (second, cb)))
+    ratio = (1 / one if turn >= TURNS // 2 else one) / two
+    return max(ratio, 1 / ratio)
+
+
+def _shape(item: Print, crop: int) -> float:
+    left, top, right, bottom = item.bars if crop != WHOLE_CROP and crop not in SAME_ONLY else (0.0, 0.0, 0.0, 0.0)
+    x0, y0, x1, y1 = CROPS[crop]
+    return item.aspect * max(0.05, (1 - left - right) * (1 - x0 - x1)) / max(0.05, (1 - top - bottom) * (1 - y0 - y1))
 
 
 def _look_alike(first: Print, second: Print, speed: float, offset: float, way: Way, least: float) -> bool:

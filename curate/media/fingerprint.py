@@ -175,6 +175,7 @@ def fingerprint_file(
         if not small:
             raise Refused("no_frames", tally.first or "no frame could be decoded")
         if rotation:
+            shape = shape[::-1] if round(rotation / 90) % 2 else shape
             small = [np.ascontiguousarray(np.rot90(s, k=round(rotation / 90) % 4)) for s in small]
         pictures = np.stack(small)
         signs, sure = hash_clip(pictures)

@@ -12,6 +12,7 @@ from curate.media.clipmatch import Print, Rules, matches
 from curate.media.dedupe import judge
 from curate.media.fingerprint import CROPS, THUMB
 from curate.stage import Params, Resources, Stage
+from curate.unionfind import join_pairs
 
 
 class ClipDedupParams(Params):
@@ -59,8 +60,6 @@ def clipdedup(df: pl.DataFrame, params: ClipDedupParams, res: Resources) -> pl.D
     found = matches(prints, Rules(distance=params.distance, coverage=params.coverage, overlap=params.overlap, turns=params.turns))
     order = sorted(range(len(names)), key=lambda i: (-round(prints[i].duration_s, 1), -(first[names[i]]["pixels"] or 0), names[i]))
     said = dict(zip(names, judge(order, found), strict=True))
-    from curate.unionfind import join_pairs
-
     groups = dict(zip(names, join_pairs(names, [(m.a, m.b) for m in found]), strict=True))
     rows = []
     for clip_id in df.get_column("clip_id").to_list():
@@ -78,7 +77,7 @@ def _print(value: dict[str, Any]) -> Print:
     signs, sure = (np.array(value[k], np.uint64).reshape(shape) for k in ("signs", "sure"))
     thumbs = np.frombuffer(value["thumbs"], np.uint8).reshape(-1, THUMB, THUMB)
     times, at = (np.array(value[k], np.float64) for k in ("times", "thumb_times"))
-    return Print(times, signs, sure, float(value["duration_s"]), thumbs, at, tuple(value["bars"]))
+    return Print(times, signs, sure, float(value["duration_s"]), thumbs, at, tuple(value["bars"]), float(value["aspect"] or 0.0))
 
 
 STAGE = Stage(

@@ -16,7 +16,7 @@ from curate.stage import Params, Resources, Stage
 FINGERPRINT = pl.Struct(
     {
         "times": pl.List(pl.Float32), "signs": pl.List(pl.UInt64), "sure": pl.List(pl.UInt64), "thumbs": pl.Binary(),
-        "thumb_times": pl.List(pl.Float32), "bars": pl.List(pl.Float32), "duration_s": pl.Float64(), "pixels": pl.UInt32(),
+        "thumb_times": pl.List(pl.Float32), "bars": pl.List(pl.Float32), "duration_s": pl.Float64(), "pixels": pl.UInt32(), "aspect": pl.Float32(),
     }
 )  # fmt: skip
 
@@ -75,7 +75,7 @@ def _one(key: tuple[Any, ...], root: Path | None, params: FingerprintParams, poo
     return {
         "times": got["times"].tolist(), "signs": got["signs"].ravel().tolist(), "sure": got["sure"].ravel().tolist(),
         "thumbs": got["thumbs"].tobytes(), "thumb_times": got["thumb_times"].tolist(), "bars": got["bars"], "duration_s": got["duration_s"],
-        "pixels": int(got["size"][0] * got["size"][1]),
+        "pixels": int(got["size"][0] * got["size"][1]), "aspect": got["size"][0] / max(1, got["size"][1]),
     }  # fmt: skip
 
 
