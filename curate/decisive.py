@@ -205,11 +205,7 @@ def content_differs(a: str, b: str, lang: str) -> bool:
         True
     """
     if lang == "en":
-        left, right = set(a.split()) - _STOP, set(b.split()) - _STOP
-        mine, yours = left - right, right - left
-        lone = [w for w in mine if not any(_alike(w, v) for v in yours)]
-        other = [v for v in yours if not any(_alike(w, v) for w in mine)]
-        return bool(lone) and bool(other)
+        return words_differ(content_words(a), content_words(b))
     for op in Levenshtein.opcodes(a, b):
         if op.tag == "replace":
             x, y = a[op.src_start : op.src_end], b[op.dest_start : op.dest_end]
@@ -220,6 +216,25 @@ def content_differs(a: str, b: str, lang: str) -> bool:
     return False
 
 
+def content_words(key: str) -> frozenset[str]:
+    """Return the words of an English key that carry its content."""
+    return frozenset(key.split()) - _STOP
+
+
+def words_differ(a: frozenset[str], b: frozenset[str]) -> bool:
+    """Say whether each of two sets of words has one of its own that is no spelling or ending of a word of the other.
+
+    Args:
+        a: words of one caption.
+        b: words of the other.
+    """
+    mine, yours = a - b, b - a
+    if not mine or not yours or all(any(_alike(w, v) for v in yours) for w in mine):
+        return False
+    return not all(any(_alike(w, v) for w in mine) for v in yours)
+
+
+@lru_cache(maxsize=1 << 17)
 def _alike(a: str, b: str) -> bool:
     """Typing errors and endings: kichen and kitchen, plays and playing."""
     return bool(Levenshtein.normalized_similarity(a, b) >= 0.7) or (

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from curate.embed import Vectors
 from curate.errors import CurateError, DataError
+from curate.minhash import distinct
 
 Ids = npt.NDArray[np.int64]
 # Below this many vectors brute force is affordable and exact.
@@ -160,7 +161,7 @@ def pairs_above(vectors: Vectors, threshold: float, seed: int = 0, block: int = 
     right = np.concatenate(rights) if rights else np.zeros(0, np.int64)
     if not len(left):
         return Pairs(left, right, np.zeros(0, np.float32))
-    key = np.unique(left * n + right)
+    key = distinct(left * n + right)
     left, right = key // n, key % n
     exact = np.empty(len(key), np.float32)
     for start in range(0, len(key), 65536):

@@ -101,8 +101,18 @@ def band_pairs(signs: Signatures, bands: int, max_bucket: int = 200) -> tuple[np
                 key = _mix(key ^ part[:, column])
         order = np.argsort(key, kind="stable")
         found.append(_bucket_pairs(key[order], live[order], max_bucket, n))
-    keys = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+    keys = distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
     return keys // n, keys % n
+
+
+def distinct(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the distinct numbers, sorted: by sorting, which for tens of millions is many times faster than numpy's table of hashes.
+
+    Args:
+        keys: any numbers; sorted in place.
+    """
+    keys.sort()
+    return keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
 
 
 def _bucket_pairs(keys: npt.NDArray[np.uint64], rows: npt.NDArray[np.int64], window: int, n: int) -> npt.NDArray[np.int64]:

@@ -16,7 +16,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from curate import index, minhash
-from curate.decisive import content_differs, differ
+from curate.decisive import content_differs, content_words, differ, words_differ
 from curate.schema import DUP_KIND
 from curate.unionfind import join_pairs
 
@@ -133,14 +133,63 @@ def exact_pairs(rows: Rows, within: str, across: bool) -> Found:
     return Found(np.array(left, np.int64), np.array(right, np.int64), np.zeros(count, np.int8), np.ones(count, np.float32))
 
 
-def _allowed(rows: Rows, left: Ints, right: Ints, params: Thresholds) -> npt.NDArray[np.bool_]:
-    clips = np.array(rows.clips, dtype=object)
-    same: npt.NDArray[np.bool_] = np.asarray(clips[left] == clips[right], dtype=np.bool_)
+def _numbers(values: list[str]) -> Ints:
+    """Number the distinct values."""
+    seen: dict[str, int] = {}
+    return np.fromiter((seen.setdefault(v, len(seen)) for v in values), np.int64, len(values))
+
+
+def _allowed(clips: Ints, left: Ints, right: Ints, params: Thresholds) -> npt.NDArray[np.bool_]:
+    same = clips[left] == clips[right]
     return (~same & params.across_clips) | (same & (params.within_clip == "all"))
 
 
-def _char_similarity(a: list[str], b: list[str]) -> Floats:
-    return np.asarray(process.cpdist(a, b, scorer=Levenshtein.normalized_similarity, dtype=np.float32), dtype=np.float32)
+# Letters of a text are counted in this many classes: enough to tell most pairs apart without looking at the order.
+_CLASSES = 64
+_PAIRS = 1 << 18
+
+
+def _bags(texts: list[str]) -> npt.NDArray[np.uint8]:
+    """Count the letters of each text by class, up to 255 each."""
+    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+    codes = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32).astype(np.int64)
+    # Neighbours in the alphabet go to classes of their own; Han characters are spread by a multiplier.
+    classes = np.where(codes < 128, codes, codes * 40503 >> 4) % _CLASSES
+    out = np.zeros((len(texts), _CLASSES), np.uint8)
+    for start in range(0, len(texts), 1 << 16):
+        stop = min(start + (1 << 16), len(texts))
+        first, last = int(sizes[:start].sum()), int(sizes[:stop].sum())
+        row = np.repeat(np.arange(stop - start), sizes[start:stop])
+        counts = np.bincount(row * _CLASSES + classes[first:last], minlength=(stop - start) * _CLASSES)
+        out[start:stop] = np.minimum(counts, 255).reshape(-1, _CLASSES)
+    return out
+
+
+def _may_agree(bags: npt.NDArray[np.uint8], sizes: Ints, left: Ints, right: Ints, least: float) -> npt.NDArray[np.bool_]:
+    """Say which pairs can reach a similarity: each letter that one text has more often than the other costs one edit.
+
+    Args:
+        bags: letters by class.
+        sizes: lengths of the texts.
+        left: one text of each pair.
+        right: the other.
+        least: similarity, 0 to 1.
+    """
+    a, b = sizes[left], sizes[right]
+    allowed = (1 - least) * np.maximum(a, b)
+    keep = np.abs(a - b) <= allowed
+    at = np.flatnonzero(keep)
+    x, y = bags[left[at]], bags[right[at]]
+    # The larger of the two surpluses is a lower bound of the edit distance (it stays one if a count was cut off at 255).
+    most = np.maximum((np.maximum(x, y) - y).sum(axis=1, dtype=np.int64), (np.maximum(x, y) - x).sum(axis=1, dtype=np.int64))
+    keep[at] = most <= allowed[at]
+    return keep
+
+
+def _char_similarity(a: list[str], b: list[str], least: float) -> Floats:
+    # What lies below the cut comes back as 0 and is not computed to the end.
+    found = process.cpdist(a, b, scorer=Levenshtein.normalized_similarity, score_cutoff=least, dtype=np.float32)
+    return np.asarray(found, dtype=np.float32)
 
 
 def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
@@ -151,35 +200,65 @@ def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
         reps: rows left after the exact step.
         params: thresholds.
     """
-    out = [minhash.band_pairs(sig[reps], params.bands) for sig in (rows.zh_sig, rows.en_sig)]
     n = len(rows)
-    keys = np.unique(np.concatenate([reps[a] * n + reps[b] for a, b in out])) if len(reps) else np.zeros(0, np.int64)
-    left, right = keys // n, keys % n
-    keep = _allowed(rows, left, right, params) if len(left) else np.zeros(0, bool)
-    left, right = left[keep], right[keep]
-    score = np.ones(len(left), np.float32)
-    shared = np.zeros(len(left), bool)
-    for texts in (rows.zh_keys, rows.en_keys):
-        both = np.array([bool(texts[a]) and bool(texts[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool)
-        at = np.flatnonzero(both & (score >= params.near))
-        if len(at):
-            similar = _char_similarity([texts[i] for i in left[at]], [texts[i] for i in right[at]])
-            score[at] = np.minimum(score[at], similar)
-        shared |= both
-    keep = shared & (np.round(score, 4) >= params.near)
-    for i in np.flatnonzero(keep) if params.veto else ():
-        for lang, texts in (("zh", rows.zh_keys), ("en", rows.en_keys)):
-            a, b = texts[left[i]], texts[right[i]]
-            if a and b and content_differs(a, b, lang):
-                keep[i] = False
-                break
+    # A little below the threshold: the score is rounded before it is compared.
+    least = params.near - 1e-4
+    keys = np.zeros(0, np.int64)
+    if len(reps):
+        candidates = (minhash.band_pairs(signs[reps], params.bands) for signs in (rows.zh_sig, rows.en_sig))
+        keys = minhash.distinct(np.concatenate([reps[a] * n + reps[b] for a, b in candidates]))
+    texts = (rows.zh_keys, rows.en_keys)
+    sizes = [np.fromiter(map(len, t), np.int64, n) for t in texts]
+    bags = [_bags(t) for t in texts]
+    clips = _numbers(rows.clips)
+    lefts, rights, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+    for start in range(0, len(keys), _PAIRS):
+        left, right = keys[start : start + _PAIRS] // n, keys[start : start + _PAIRS] % n
+        keep = _allowed(clips, left, right, params)
+        shared = np.zeros(len(left), bool)
+        for size, bag in zip(sizes, bags, strict=True):
+            both = (size[left] > 0) & (size[right] > 0)
+            at = np.flatnonzero(both & keep)
+            keep[at] = _may_agree(bag, size, left[at], right[at], least)
+            shared |= both
+        left, right = left[keep & shared], right[keep & shared]
+        score = np.ones(len(left), np.float32)
+        for text, size in zip(texts, sizes, strict=True):
+            at = np.flatnonzero((size[left] > 0) & (size[right] > 0) & (score >= least))
+            if len(at):
+                similar = _char_similarity([text[i] for i in left[at].tolist()], [text[i] for i in right[at].tolist()], least)
+                score[at] = np.minimum(score[at], similar)
+        keep = np.round(score, 4) >= params.near
+        lefts.append(left[keep])
+        rights.append(right[keep])
+        scores.append(score[keep])
+    left, right, score = np.concatenate(lefts), np.concatenate(rights), np.concatenate(scores)
+    keep = ~_content_differs(rows, left, right) if params.veto else np.ones(len(left), bool)
     return _vetoed(rows, left[keep], right[keep], score[keep], 1, params.veto)
+
+
+def _content_differs(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+    """Say which pairs differ by whole words in a language that both have."""
+    out = np.zeros(len(left), bool)
+    words: dict[int, frozenset[str]] = {}
+
+    def content(i: int) -> frozenset[str]:
+        if i not in words:
+            words[i] = content_words(rows.en_keys[i])
+        return words[i]
+
+    for at, (i, j) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
+        zh = rows.zh_keys[i], rows.zh_keys[j]
+        out[at] = bool(all(zh) and content_differs(*zh, "zh")) or bool(rows.en_keys[i] and rows.en_keys[j] and words_differ(content(i), content(j)))
+    return out
 
 
 def _vetoed(rows: Rows, left: Ints, right: Ints, score: Floats, kind: int, veto: bool) -> Found:
     if veto and len(left):
         words = rows.decisive
-        keep = np.array([not differ(words[a], words[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool)
+        keep = np.array(
+            [words[a] == words[b] or not differ(words[a], words[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool
+        )
         left, right, score = left[keep], right[keep], score[keep]
     return Found(left, right, np.full(len(left), kind, np.int8), np.round(score, 4).astype(np.float32))
 
@@ -207,7 +286,7 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
         if len(at) > 1:
             got = index.pairs_above(vectors[at], params.semantic, seed)
             found.append(at[got.left] * n + at[got.right])
-    keys = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+    keys = minhash.distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
     left, right = keys // n, keys % n
     if not len(left):
         return Found.none()
@@ -216,7 +295,7 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
         at = np.flatnonzero(has[left] & has[right])
         cosine = np.einsum("ij,ij->i", vectors[left[at]].astype(np.float64), vectors[right[at]].astype(np.float64))
         score[at] = np.minimum(score[at], np.round(cosine, 5).astype(np.float32))
-    keep = (score >= params.semantic) & _allowed(rows, left, right, params)
+    keep = (score >= params.semantic) & _allowed(_numbers(rows.clips), left, right, params)
     return _vetoed(rows, left[keep], right[keep], score[keep], 2, params.veto)
 
 
