@@ -40,6 +40,7 @@ class PartTask:
     base: str
     uses: tuple[str, ...]
     decisions: str | None
+    digests: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,15 @@ def write_part(folder: Path, index: int, frame: pl.DataFrame, seconds: float) ->
     return result
 
 
-def do_part(task: PartTask) -> PartResult:
+def do_part(task: PartTask, res: Resources | None = None) -> PartResult:
     """Do one part: load it through the chain, call the stage, check, write.
 
     Args:
         task: what to do.
+        res: resources, where they are built already; a worker builds its own.
+
+    Raises:
+        StageError: the stage broke its contract, or a resource is no longer the one that the step's key names.
     """
     from curate import stages
 
@@ -113,7 +118,10 @@ def do_part(task: PartTask) -> PartResult:
     started = time.perf_counter()
     stage = stages.load()[task.stage]
     params = stage.parse(json.loads(task.params))
-    res = _resources(task.spec, task.seed, task.base, task.uses, task.decisions)
+    res = res or _resources(task.spec, task.seed, task.base, task.uses, task.decisions)
+    changed = [name for name, digest in task.digests if res.digests.get(name, "") != digest]
+    if changed:
+        raise StageError(f"step {task.step_id!r}: the {changed[0]} changed while the run was going on", hint="run the recipe again")
     chain = ws.chain(task.upstream)
     have = {c for r in chain for c in r.schema}
     frame = ws.part(chain, task.part, [*stage.needs, *(c for c in stage.optional if c in have)])
@@ -124,10 +132,10 @@ def do_part(task: PartTask) -> PartResult:
     return write_part(folder, task.part, out, time.perf_counter() - started)
 
 
-def _local(tasks: Sequence[PartTask], workers: int) -> Iterator[PartResult]:
+def _local(tasks: Sequence[PartTask], workers: int, res: Resources | None) -> Iterator[PartResult]:
     if workers <= 1 or len(tasks) <= 1:
         for task in tasks:
-            yield do_part(task)
+            yield do_part(task, res)
         return
     # Spawned, not forked: polars and FAISS hold threads that do not survive a fork.
     context = multiprocessing.get_context("spawn")
@@ -160,19 +168,20 @@ def _ray(tasks: Sequence[PartTask], workers: int) -> Iterator[PartResult]:
         yield ray.get(ready[0])
 
 
-def map_parts(engine: str, tasks: Sequence[PartTask], workers: int) -> Iterator[PartResult]:
+def map_parts(engine: str, tasks: Sequence[PartTask], workers: int, res: Resources | None = None) -> Iterator[PartResult]:
     """Run ``do_part`` for all tasks; results come in any order.
 
     Args:
         engine: ``local`` or ``ray``.
         tasks: the parts to do.
         workers: processes at once, at least 1.
+        res: resources of this process, for parts that are done in it.
 
     Raises:
         RecipeError: the engine is unknown.
     """
     if engine == "local":
-        return _local(tasks, workers)
+        return _local(tasks, workers, res)
     if engine == "ray":
         return _ray(tasks, workers)
     raise RecipeError(f"unknown engine {engine!r}", hint=did_you_mean(engine, ENGINES))

@@ -13,7 +13,7 @@ import polars as pl
 from curate import engines, readers
 from curate.errors import DataError, SchemaError
 from curate.readers.base import QUARANTINE, Bad, Batch
-from curate.readers.columns import Records, Spec, describe, guess, to_records
+from curate.readers.columns import Records, Spec, completed, describe, guess, to_records
 from curate.recipe import Input, Recipe
 from curate.schema import RECORD
 from curate.workspace import PartFile, Workspace, sha256_file, write_parquet
@@ -87,6 +87,7 @@ def _frames(source: Source, base: Path, got: Ingested, bad: list[tuple[str, Bad]
     rows = 0
     said: set[str] = set()
     for path in source.files:
+        columns: dict[str, None] = {}
         for batch in reader.fn(path, source.params):
             batch.file = _shown(path, base) if batch.file in ("", str(path)) else batch.file
             bad += [(item.name, b._replace(file=batch.file if b.file in ("", str(path)) else b.file)) for b in batch.bad]
@@ -96,6 +97,7 @@ def _frames(source: Source, base: Path, got: Ingested, bad: list[tuple[str, Bad]
                     got.notes.append(f"{item.name}: {note}")
             if not len(batch.frame):
                 continue
+            batch.frame = completed(batch.frame, columns)
             mapping = _mapping(batch, item)
             line = f"columns: {describe(mapping)}"
             if line not in said:

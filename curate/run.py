@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import platform
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from curate import engines, ingest, resources, stages
-from curate.errors import CurateError, DataError, StageError
+from curate.errors import DataError, StageError
 from curate.recipe import Recipe, Step, check_chain, load
 from curate.stage import Params, Resources, Stage, call
 from curate.workspace import PartFile, StepRecord, Workspace, lineage_key, sha256_file, write_atomic, write_json
@@ -149,17 +147,6 @@ def plan(recipe_path: Path, workspace: Path) -> list[Planned]:
     return _keys(_prepare(recipe_path, workspace))
 
 
-@contextmanager
-def _locked(ws: Workspace) -> Iterator[None]:
-    ws.root.mkdir(parents=True, exist_ok=True)
-    with (ws.root / ".lock").open("w") as f:
-        try:
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as e:
-            raise CurateError(f"another run is using the workspace {ws.root}", hint="wait for it, or use another --workspace") from e
-        yield
-
-
 def run(
     recipe_path: Path | str,
     workspace: Path | str | None = None,
@@ -185,7 +172,7 @@ def run(
     recipe_path = Path(recipe_path)
     job = _prepare(recipe_path, Path(workspace) if workspace else default_workspace(recipe_path))
     tell = on_event or (lambda _e: None)
-    with _locked(job.ws):
+    with job.ws.locked():
         manifest = _start(job, engine)
         path = job.ws.root / "runs" / manifest["run_id"]
         write_atomic(path / "recipe.yaml", job.text.encode())
@@ -344,12 +331,13 @@ def _row_parts(
         engines.PartTask(
             str(job.ws.root.resolve()), entry.key, before.key, step.id, stage.name, params.model_dump_json(by_alias=True), i, spec,
             job.recipe.seed, str(job.base), tuple(sorted(stage.uses)), str(job.decisions.resolve()) if job.decisions else None,
+            tuple((u, job.res.digests[u]) for u in sorted(stage.uses) if u in job.res.digests),
         )
         for i in range(total)
     ]  # fmt: skip
     results = []
     rows = 0
-    for result in engines.map_parts(engine, tasks, workers):
+    for result in engines.map_parts(engine, tasks, workers, job.res):
         results.append(result)
         rows += result.rows_in
         tell(Event(step.id, len(results), total, rows))

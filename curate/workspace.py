@@ -9,11 +9,13 @@ ws/releases/<name>-<version>/
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,21 @@ class Workspace:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep others from writing here meanwhile.
+
+        Raises:
+            CurateError: another run has it.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as e:
+                raise CurateError(f"another run is using the workspace {self.root}", hint="wait for it, or use another --workspace") from e
+            yield
 
     def step_dir(self, key: str) -> Path:
         """Return the folder of a step."""
@@ -276,7 +293,11 @@ class Workspace:
         """
         faults = []
         for folder in sorted((self.root / "steps").glob("*")):
-            rec = self.record(folder.name)
+            try:
+                rec = self.record(folder.name)
+            except DataError as e:
+                faults.append(e.message)
+                continue
             if rec is None:
                 faults.append(f"{folder}: unfinished (no step.json)")
                 continue
@@ -293,7 +314,14 @@ class Workspace:
 
         Args:
             dry_run: only list them.
+
+        Raises:
+            CurateError: a run is going on; its steps are not in its manifest yet.
         """
+        with self.locked():
+            return self._gc(dry_run)
+
+    def _gc(self, dry_run: bool) -> list[Path]:
         used = {s["key"] for r in self.runs() for s in r["steps"]}
         gone = [f for f in sorted((self.root / "steps").glob("*")) if f.name not in used]
         gone += sorted(self.root.rglob(".*.tmp"))

@@ -112,6 +112,18 @@ def guess(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     return out
 
 
+def completed(frame: pl.DataFrame, seen: dict[str, None]) -> pl.DataFrame:
+    """Give a batch the columns that earlier batches of its file had; sparse JSON rows may lack one for thousands of rows.
+
+    Args:
+        frame: the batch.
+        seen: columns of the file so far; this batch's are added.
+    """
+    lacking = [c for c in seen if c not in frame.columns]
+    seen.update(dict.fromkeys(frame.columns))
+    return frame.with_columns([pl.lit(None, pl.String).alias(c) for c in lacking]) if lacking else frame
+
+
 def describe(mapping: Mapping[str, str]) -> str:
     """Return the mapping as one line for people."""
     return ", ".join(f"{target} ← {source}" for target, source in mapping.items())

@@ -440,6 +440,15 @@ def test_ids_depend_on_content_and_not_on_parts(write: Write, tmp_path: Path) ->
     assert plain.load(tmp_path / "x" / "a.csv").frame.get_column("id").to_list() == a.get_column("id").to_list()
 
 
+def test_a_sparse_column_may_be_absent_for_a_whole_batch(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curate.readers.tables.BATCH", 2)
+    lines = ['{"id": "1", "vid": "c", "zh": "唐代的舞者"}', '{"id": "2", "zh": "宋代的茶"}', '{"id": "3", "note": "x"}', '{"id": "4", "note": "x"}']
+    write("a.jsonl", "\n".join([*lines, '{"id": "5", "en": "a dancer", "vid": "d"}']).encode())
+    got, bad = _ingest(tmp_path, "[{name: a, path: a.jsonl, map: {clip_id: vid}}]")
+    assert got.rows == 3
+    assert bad.select("line", "reason").rows() == [(3, "no_caption"), (4, "no_caption")]
+
+
 def test_the_shipped_messy_file() -> None:
     truth = [json.loads(x) for x in (SAMPLE / "truth_messy.jsonl").read_text(encoding="utf-8").splitlines()]
     loaded = plain.load(SAMPLE / "messy.csv")
