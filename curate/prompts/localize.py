@@ -129,7 +129,7 @@ def _by_rules(reader: _Reader, book: Book) -> list[Change]:
         hits = {lang: p.search(reader.texts[lang]) for lang, p in rule.patterns.items() if reader.texts[lang]}
         found = {lang: m for lang, m in hits.items() if m and m.group().strip()}
         # With both captions a change must be made in both, or they would no longer say the same.
-        if not found or (reader.both and len(found) < 2 and not rule.era):
+        if not found or (reader.both and len(found) < 2):
             continue
         # A colour that the user asked for, or another thing that the word is only a part of ("orchid garden"), is not replaced.
         if rule.open and any(_COLOUR.search(m.group()) or not _alone(reader.texts[lang][: m.start()], lang) for lang, m in found.items()):
@@ -170,15 +170,27 @@ def _said(rule: Rule, reader: _Reader, book: Book) -> tuple[str, str] | None:
         if not dresses:
             return None
         dress = _pick([(d.zh, d.en) for d in dresses], reader.seed, reader.ident, rule.id)
-        zh, en = rule.choices[0]
-        return f"{dress[0]}的{zh}", f"{en} in {dress[1]}"
+        return f"{dress[0]}的{{noun}}", f"{{noun}} in {dress[1]}"
     options = rule.ancient if reader.ancient() and rule.ancient else rule.choices
     return _pick(options, reader.seed, reader.ident, rule.id)
 
 
 def _change(rule: Rule, lang: str, m: re.Match[str], after: str, text: str) -> Change:
     start, end = m.span()
-    if lang == "en":
+    if rule.who:
+        # The word itself stays: a poet remains a poet, now in the dress of the time.
+        noun = re.sub(r"^(an?|one|chinese) |^[一两几][位个名]|中国", "", m.group(), flags=re.IGNORECASE)
+        after = after.replace("{noun}", re.sub(r"^chinese ", "", noun, flags=re.IGNORECASE))
+    bare = after.startswith("~")
+    after = after.removeprefix("~")
+    if "{s}" in after:
+        plural = m.group().lower().endswith("s")
+        one = "" if plural or not re.match(r"an? ", m.group().lower()) else "a "
+        after = one + after.replace("{s}", "s" if plural else "")
+    if lang == "en" and bare:
+        before = re.search(r"\b(an?|the) $", text[:start])
+        start = before.start() if before else start
+    elif lang == "en":
         article = re.search(r"\b(an?|the) $", text[:start])
         if article and re.match(r"(an?|the) ", after):
             start = article.start()
@@ -188,18 +200,28 @@ def _change(rule: Rule, lang: str, m: re.Match[str], after: str, text: str) -> C
             start += m.group().index(" ") + 1 if rule.who or rule.era else 0
         if m.group().lower().startswith("in ") and rule.era:
             after = "in " + after
-    elif m.group(0).startswith("在") and rule.era:
+    if lang == "zh" and m.group(0).startswith("在") and rule.era:
         after = "在" + after
-    elif rule.who and (count := re.match(r"[一两几][位个名]", m.group())):
+    elif lang == "zh" and rule.who and (count := re.match(r"[一两几][位个名]", m.group())):
         after = count.group() + after
     return Change(lang, start, end, text[start:end], after, rule.kind, rule.id, *rule.why)
+
+
+def _first(choices: str) -> str:
+    """The first of several ways to say it.
+
+    Example:
+        >>> _first("Sichuan pepper, cornel or ginger"), _first("kuai (sliced raw fish)")
+        ('Sichuan pepper', 'kuai')
+    """
+    return re.sub(r"\s*[(（].*?[)）]", "", re.split(r"[/;,、；，]| or ", choices)[0]).strip()
 
 
 def _by_knowledge(reader: _Reader, flags: Sequence[Mapping[str, Any]]) -> list[Change]:
     out = []
     for f in flags:
         if f["severity"] != "review" and f["suggestion"] and f["check"] != "mismatch":
-            out.append(Change(f["lang"], f["start"], f["end"], f["text"], f["suggestion"], "fix", f["check"], f["note"], f["note_en"]))
+            out.append(Change(f["lang"], f["start"], f["end"], f["text"], _first(f["suggestion"]), "fix", f["check"], f["note"], f["note_en"]))
     if not reader.china:
         return out
     table = knowledge.load().confusables
@@ -209,8 +231,7 @@ def _by_knowledge(reader: _Reader, flags: Sequence[Mapping[str, Any]]) -> list[C
     for lang, hit, row in hits:
         text = reader.texts[lang]
         if isinstance(row, Confusable) and hit.row in wrong:
-            native = re.split(r"[/;]", row.native_zh if lang == "zh" else row.native_en)[0].strip()
-            native = re.sub(r"\s*\(.*\)", "", native)
+            native = _first(row.native_zh if lang == "zh" else row.native_en)
             out.append(Change(lang, hit.start, hit.end, text[hit.start : hit.end], native, "fix", row.id, row.note_zh, row.note_en))
     return out
 
@@ -272,6 +293,8 @@ def localize(rows: Sequence[Mapping[str, Any]], era: str = "", seed: int = 0, re
     after = plain.check([{"id": r["id"], "zh": r["zh"], "en": r["en"]} for r in out], res)
     for row, now in zip(out, after, strict=True):
         row["flags_after"] = _names(now["flags"])
+        if row["flags_after"]:
+            row["notes"].append({"zh": f"仍有待人工判断：{row['flags_after'][0]}", "en": f"left for a person to settle: {row['flags_after'][0]}"})
     return out
 
 
@@ -308,6 +331,8 @@ def _one(row: dict[str, str], tags: Mapping[str, Any], checked: Mapping[str, Any
                     "en": f"no {lang} text: offline nothing is translated from {other}, use --endpoint",
                 }
             )
+    if all(texts.values()) and len({c.lang for c in changes if c.kind == "fix"}) == 1:
+        notes.append({"zh": "只有一种语言里有此误，请核对另一种语言", "en": "only one of the languages says it; check the other"})
     new, diff = {}, {}
     for lang, text in texts.items():
         new[lang], diff[lang] = _apply(text, [c for c in changes if c.lang == lang])
