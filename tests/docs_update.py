@@ -86,7 +86,7 @@ def export_table(text: str) -> str:
     from curate.export import profiles
 
     head = "| 目标 | 用于 | 种类 | 描述语言 |\n|---|---|---|---|\n" if "命令" in text else "| target | for | kind | captions |\n|---|---|---|---|\n"
-    return head + "".join(f"| `{k}` | {p['title']} | {p['kind']} | {'+'.join(p['langs'])} |\n" for k, p in profiles().items())
+    return head + "".join(f"| `{k}` | {p['title']} | {p['kind']} | {'+'.join(p['captions'])} |\n" for k, p in profiles().items())
 
 
 def stage_table() -> str:
