@@ -16,7 +16,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from curate import index, minhash
-from curate.decisive import content_differs, content_words, differ, words_differ
+from curate.decisive import content_differs, content_words, contradict, words_differ
 from curate.schema import DUP_KIND
 from curate.unionfind import join_pairs
 
@@ -144,6 +144,8 @@ def _allowed(clips: Ints, left: Ints, right: Ints, params: Thresholds) -> npt.ND
     return (~same & params.across_clips) | (same & (params.within_clip == "all"))
 
 
+# Characters in common from which a replaced word counts as the only difference.
+MINIMAL = 0.6
 # Letters of a text are counted in this many classes: enough to tell most pairs apart without looking at the order.
 _CLASSES = 64
 _PAIRS = 1 << 18
@@ -238,7 +240,7 @@ def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
 
 
 def _content_differs(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
-    """Say which pairs differ by whole words in a language that both have."""
+    """Say which pairs differ by whole words in every language that both have: another event shows in both, a slip of one writer does not."""
     out = np.zeros(len(left), bool)
     words: dict[int, frozenset[str]] = {}
 
@@ -248,19 +250,37 @@ def _content_differs(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool
         return words[i]
 
     for at, (i, j) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
-        zh = rows.zh_keys[i], rows.zh_keys[j]
-        out[at] = bool(all(zh) and content_differs(*zh, "zh")) or bool(rows.en_keys[i] and rows.en_keys[j] and words_differ(content(i), content(j)))
+        zh, en = bool(rows.zh_keys[i] and rows.zh_keys[j]), bool(rows.en_keys[i] and rows.en_keys[j])
+        out[at] = (not en or words_differ(content(i), content(j))) and (not zh or content_differs(rows.zh_keys[i], rows.zh_keys[j], "zh"))
     return out
 
 
 def _vetoed(rows: Rows, left: Ints, right: Ints, score: Floats, kind: int, veto: bool) -> Found:
     if veto and len(left):
-        words = rows.decisive
-        keep = np.array(
-            [words[a] == words[b] or not differ(words[a], words[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool
-        )
+        keep = np.array([not _contradict(rows, a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool)
         left, right, score = left[keep], right[keep], score[keep]
     return Found(left, right, np.full(len(left), kind, np.int8), np.round(score, 4).astype(np.float32))
+
+
+def _contradict(rows: Rows, a: int, b: int) -> str:
+    """Evidence that two rows contradict each other in every language that was changed between them."""
+    x, y = rows.decisive[a], rows.decisive[b]
+    if x == y:
+        return ""
+    keys = (("zh", rows.zh_keys), ("en", rows.en_keys))
+    return contradict(x, y, [lang for lang, k in keys if k[a] and k[b] and k[a] != k[b]])
+
+
+def _one_word_replaced(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+    """Pairs of like meaning that are the same but for a word, in both languages: 川剧 for 京剧 is another caption, not a paraphrase."""
+    alike = np.zeros(len(left), bool)
+    for keys in (rows.zh_keys, rows.en_keys):
+        texts = [keys[i] for i in left.tolist()], [keys[i] for i in right.tolist()]
+        alike |= (_char_similarity(*texts, MINIMAL) >= MINIMAL) & np.array([bool(x and y) for x, y in zip(*texts, strict=True)], dtype=bool)
+    out = np.zeros(len(left), bool)
+    at = np.flatnonzero(alike)
+    out[at] = _content_differs(rows, left[at], right[at])
+    return out
 
 
 def _vectors(df: pl.DataFrame, name: str, order: Ints) -> Floats:
@@ -296,6 +316,8 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
         cosine = np.einsum("ij,ij->i", vectors[left[at]].astype(np.float64), vectors[right[at]].astype(np.float64))
         score[at] = np.minimum(score[at], np.round(cosine, 5).astype(np.float32))
     keep = (score >= params.semantic) & _allowed(_numbers(rows.clips), left, right, params)
+    left, right, score = left[keep], right[keep], score[keep]
+    keep = ~_one_word_replaced(rows, left, right) if params.veto and len(left) else np.ones(len(left), bool)
     return _vetoed(rows, left[keep], right[keep], score[keep], 2, params.veto)
 
 

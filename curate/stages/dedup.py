@@ -75,7 +75,7 @@ def dedup(df: pl.DataFrame, params: DedupParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="dedup",
-    version=2,
+    version=3,
     scope="table",
     params=DedupParams,
     needs=NEEDS,
