@@ -27,6 +27,8 @@ from curate.storedesk import Desk, Rows, json_text, stamp
 from curate.storeschema import MIGRATIONS, SCHEMA_TABLE, VERSION
 
 _LEASE = 900.0
+_LEASES = "SELECT item_id FROM claims WHERE reviewer = :r AND expires_at > :now LIMIT 500"
+_START = timedelta(seconds=60)
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "afs", "ceph", "lustre")
 DECISIONS = pl.Schema(
     {"decision_id": pl.String(), "item_id": pl.String(), "record_id": pl.String(), "clip_id": pl.String(), "reviewer": pl.String(),
@@ -73,6 +75,8 @@ class ReviewStore(Desk):
         self._sql = sqlalchemy
         self._clock = clock
         self._lock_file: Path | None = None
+        # Where a reviewer's search for free items began last, and when: what lies before it need not be looked at each time.
+        self._starts: dict[tuple[str, str, str | None], tuple[datetime, float, str]] = {}
         text = str(url)
         self.sqlite = "://" not in text or text.startswith("sqlite")
         self._engine = self._open_sqlite(text) if self.sqlite else self._open_postgres(text)
@@ -310,23 +314,23 @@ class ReviewStore(Desk):
             tag: only items with this tag.
         """
         name, at = reviewer_name(reviewer), self._clock()
-        values = {"q": queue, "r": name, "now": stamp(at), "until": stamp(at + timedelta(seconds=ttl_s)), "n": n, "tag": tag}
+        values: dict[str, Any] = {"q": queue, "r": name, "now": stamp(at), "until": stamp(at + timedelta(seconds=ttl_s)), "n": n, "tag": tag}
         tagged = "" if tag is None else " AND EXISTS (SELECT 1 FROM item_tags t WHERE t.item_id = i.item_id AND t.tag = :tag)"
         ready = f"""i.queue = :q AND i.retired_at IS NULL AND i.places > 0 {tagged} AND NOT EXISTS (SELECT 1 FROM current_decisions d
                     WHERE d.item_id = i.item_id AND d.reviewer = :r AND d.kind = 'review' AND d.verdict <> 'undo')"""
         free = "i.places > (SELECT count(*) FROM claims c WHERE c.item_id = i.item_id AND c.reviewer <> :r AND c.expires_at > :now)"
         with self._write() as c:
-            held = self._rows(
-                c,
-                f"""SELECT i.item_id FROM claims h JOIN items i ON i.item_id = h.item_id WHERE h.reviewer = :r AND h.expires_at > :now AND {ready}
-                    ORDER BY i.priority DESC, i.item_id LIMIT :n""",
-                values,
-            )
-            ids = [r["item_id"] for r in held]
+            ids = self._held(c, values)
+            start = self._starts.get((queue, name, tag))
+            after = ""
+            if start and timedelta(0) <= at - start[0] < _START:
+                after = " AND i.priority <= :sp AND (i.priority < :sp OR i.item_id >= :si)"
+                values |= {"sp": start[1], "si": start[2]}
             while len(ids) < n:
-                got = self._candidates(c, ready, free, {**values, "n": n - len(ids)}, ids)
-                if not got:
+                got = self._candidates(c, ready + after, free, {**values, "n": n - len(ids)}, ids)
+                if not got and not after:
                     break
+                after = after if got else ""
                 ids += got
             for ident in ids:
                 self._run(
@@ -335,7 +339,27 @@ class ReviewStore(Desk):
                        ON CONFLICT (item_id, reviewer) DO UPDATE SET expires_at = excluded.expires_at""",
                     {**values, "i": ident},
                 )
-            return self._items(c, ids, str(values["until"]))
+            items = self._items(c, ids, str(values["until"]))
+        if items:
+            first = min(items, key=lambda i: (-i.priority, i.item_id))
+            began = start[0] if after and start else at
+            self._starts[queue, name, tag] = (began, first.priority, first.item_id)
+        return items
+
+    def _held(self, c: Any, values: Mapping[str, Any]) -> list[str]:
+        # In small steps by key: as one question SQLite would walk through the whole queue in its order to find these few.
+        names = {f"h{n}": r["item_id"] for n, r in enumerate(self._rows(c, _LEASES, values))}
+        if not names:
+            return []
+        given, which = {**values, **names}, f"item_id IN ({', '.join(':' + n for n in names)})"
+        rows = self._rows(c, f"SELECT item_id, queue, priority, places, retired_at FROM items WHERE {which}", given)
+        decided = f"SELECT item_id FROM current_decisions WHERE {which} AND reviewer = :r AND kind = 'review' AND verdict <> 'undo'"
+        gone = {r["item_id"] for r in self._rows(c, decided, given)}
+        if values["tag"] is not None:
+            tagged = {r["item_id"] for r in self._rows(c, f"SELECT item_id FROM item_tags WHERE tag = :tag AND {which}", given)}
+            gone |= {r["item_id"] for r in rows} - tagged
+        live = [r for r in rows if r["queue"] == values["q"] and r["places"] > 0 and r["retired_at"] is None and r["item_id"] not in gone]
+        return [r["item_id"] for r in sorted(live, key=lambda r: (-r["priority"], r["item_id"]))[: values["n"]]]
 
     def _candidates(self, c: Any, ready: str, free: str, values: Mapping[str, Any], skip: Sequence[str]) -> list[str]:
         taken = {f"s{n}": v for n, v in enumerate(skip)}

@@ -80,7 +80,7 @@ def test_one_person_with_the_keyboard_only(app: App, person: Make) -> None:
     li.see("一条一个决定")
     li.press("h")
     li.press("j")
-    assert "花灯3" in li.page.locator(".cap").first.inner_text()
+    assert "dēng3" in li.page.locator(".cap").first.inner_text()
     li.page.get_by_text("English", exact=True).click()
     li.settle()
     li.see("Accept")

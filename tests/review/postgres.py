@@ -35,8 +35,8 @@ class Server:
         self.bin, self.folder, self.count = bin_, folder, 0
 
     def pg_ctl(self, *args: str) -> None:
-        command = [str(self.bin / "pg_ctl"), "-D", str(self.folder / "data"), "-w", *args]
-        subprocess.run(_as_user(command), check=True, capture_output=True, cwd="/", timeout=60)
+        command = [str(self.bin / "pg_ctl"), "-D", str(self.folder / "data"), "-w", "-t", "180", *args]
+        subprocess.run(_as_user(command), check=True, capture_output=True, cwd="/", timeout=200)
 
     def start(self) -> None:
         self.pg_ctl("-l", str(self.folder / "log"), "-o", f"-k {self.folder} -c listen_addresses='' -c max_connections=120", "start")

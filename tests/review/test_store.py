@@ -87,6 +87,19 @@ def test_release_frees_leases(store: ReviewStore) -> None:
     assert len(store.claim("q", "b", 2)) == 2
 
 
+def test_more_urgent_items_are_found_though_the_search_goes_on_where_it_was(store: ReviewStore, clock: Clock) -> None:
+    items = make_items(6)
+    store.add_items(items[2:])
+    store.record(Decision(store.claim("q", "a")[0].item_id, "a", "accept"))
+    store.add_items(items)
+    clock.move(61)
+    store.release("a")
+    assert [i.record_id for i in store.claim("q", "a", 3)] == ["r0", "r1", "r3"]
+    for i in store.claim("q", "a", 9):
+        store.record(Decision(i.item_id, "a", "accept"))
+    assert store.claim("q", "a", 9) == []
+
+
 def test_claim_by_tag(store: ReviewStore) -> None:
     store.add_items(make_items(6))
     assert [i.record_id for i in store.claim("q", "a", 9, tag="theme:crafts")] == ["r0", "r2", "r4"]
