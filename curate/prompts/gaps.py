@@ -27,7 +27,7 @@ from curate.stage import Resources
 from curate.tokenize import Tokenizer
 
 # A cell that still lacks prompts after this many rounds of new candidates is reported as unfilled.
-ROUNDS = 12
+ROUNDS = 24
 # So long we look for prompts that touch no sensitive topic either; then one for a person to look at is taken.
 STRICT_ROUNDS = 4
 

@@ -22,6 +22,7 @@ _FOLDER = Path(__file__).resolve().parent
 _PLURAL = frozenset({"kids", "troop", "crowd", "ladies"})
 _FEMALE = frozenset({"cf", "ef"})
 # Their acts of one period are mostly about named people and events.
+PLAIN_SHARE = 0.5
 _NAMED_THEMES = frozenset({"history", "literature", "science-medicine", "modern-china", "military"})
 
 
@@ -302,6 +303,16 @@ def _period(book: Book, act: Act, era: str, rng: Random) -> Pair | None:
     return book.names[era][0] if len(act.eras) == 1 and act.theme in _NAMED_THEMES else rng.choice(book.names[era])
 
 
+def _dresses_for(book: Book, act: Act, era: str, rng: Random) -> tuple[Pair, ...]:
+    """Dress that fits: none where the act says it, none of the Han for other peoples, not always for people known by name."""
+    if act.dress[-1] in "-!" or act.theme == "ethnic-cultures":
+        return ()
+    found = book.dress[era].get(act.dress, ())
+    if not found:
+        raise DataError(f"{act.id}: no dress {act.dress!r} in {era}")
+    return () if act.theme == "history" and rng.random() < PLAIN_SHARE else found
+
+
 def draw(book: Book, act: Act, era: str, rng: Random) -> Slots:
     """Draw everything around an act so that it fits the period, the place and the time of day.
 
@@ -324,9 +335,7 @@ def draw(book: Book, act: Act, era: str, rng: Random) -> Slots:
     time = light.key[0]
     details = [p for p in book.details.get(act.place, ()) if time in _times(book, p.zh)]
     colours = [p for p in book.colour if p.key[0] == "any" or time in p.key]
-    dresses = book.dress[era].get(act.dress, ())
-    if not dresses and act.dress[-1] not in "-!":
-        raise DataError(f"{act.id}: no dress {act.dress!r} in {era}")
+    dresses = _dresses_for(book, act, era, rng)
     return Slots(
         act, era, _period(book, act, era, rng), rng.choice(dresses) if dresses else None, where,
         _maybe(rng, details, 0.6), Pair(time, book.times[time]), light, rng.choice(book.camera[act.kind]), rng.choice(book.style),
