@@ -93,7 +93,8 @@ def decisive_words(lexicon: Lexicon, zh: str, en: str, terms: Iterable[dict[str,
             taken[lang].append((int(str(t["start"])), int(str(t["end"]))))
     for lang, text in (("zh", zh), ("en", en)):
         for group, key, start, end in opposites.find(text, lang) if text else ():
-            if group in STRONG and not any(s < end and start < e for s, e in taken[lang]):
+            # 苏州 inside 苏州园林 and 杭州 as a region are cities all the same.
+            if group in STRONG and (group == "city" or not any(s < end and start < e for s, e in taken[lang])):
                 out.add(f"{lang}:{group}:{key}")
     if zh:
         covered = "".join(zh[s:e] for s, e in taken["zh"])
