@@ -1,0 +1,137 @@
+"""Who may import whom: the layers of the package, and the one place of each third-party library."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# A module may import modules of its own level or below (and never above); the first pattern that fits counts.
+LEVELS: list[tuple[int, str]] = [
+    (9, "curate"),  # names resolved on first use
+    (8, "curate.cli curate.cli.*"),
+    (7, "curate.demo curate.truth curate.reviewserve curate.publish curate.training*"),
+    (6, "curate.run curate.ingest curate.release curate.hub curate.review curate.facts curate.reviewfacts curate.reviewmedia"),
+    (5, "curate.plain curate.pairscore curate.lexicon_edit curate.explain curate.scaffold curate.card curate.croissant curate.prose curate.export*"),
+    (4, "curate.prompts curate.prompts.slots curate.prompts.grammar"),
+    (5, "curate.prompts.* curate.releasedata curate.report curate.lint curate.engines"),
+    (4, "curate.recipe curate.resources curate.coverage curate.plots curate.licenses curate.agreement"),
+    (
+        3,
+        "curate.stages* curate.readers* curate.checks* curate.media* curate.store* curate.workspace curate.search curate.tagging curate.display curate.pairs",
+    ),
+    (2, "curate.embed curate.index curate.stage curate.head curate.eras curate.decisive curate.minhash curate.use_fast curate.items"),
+    (1, "curate.schema curate.tokenize curate.lexicon curate.taxonomy curate.matcher curate.data curate.unionfind curate.years"),
+    (0, "curate.errors curate.text curate.langid"),
+]
+# Names of one place that a lower level may use: each says why.
+ALLOWED = {
+    ("curate.lint", "curate.coverage"): "which cells are wanted",
+    ("curate.coverage", "curate.stages.coverage"): "what a cell is called",
+}
+ONLY = {
+    "av": "curate.media.*", "cv2": "curate.media.*", "scenedetect": "curate.media.*", "rapidocr": "curate.media.*", "c2pa": "curate.media.*",
+    "PIL": "curate.media.* curate.reviewmedia", "streamlit": "apps.*", "ray": "curate.engines", "faiss": "curate.index", "typer": "curate.cli curate.cli.*",
+    "rich": "curate.cli.*", "sqlalchemy": "curate.store", "jieba": "curate.tokenize", "rjieba": "curate.tokenize", "opencc": "curate.text",
+    "langdetect": "curate.langid", "sentence_transformers": "curate.embed", "huggingface_hub": "curate.hub", "modelscope_hub": "curate.hub",
+    "keyring": "curate.hub", "datasets": "curate.readers.hf curate.hub curate.release*", "matplotlib": "curate.plots", "ahocorasick_rs": "curate.matcher",
+    "charset_normalizer": "curate.readers.encoding", "pysubs2": "curate.readers.*", "torch": "", "pickle": "", "marshal": "", "shelve": "",
+}  # fmt: skip
+# Ground that stays quick to import and usable without polars.
+NO_POLARS = {"curate.text", "curate.tokenize", "curate.errors", "curate.matcher", "curate.unionfind"}
+# Optional packages are imported where they are needed, never at the top of a module that others import.
+OPTIONAL = {
+    "ray",
+    "sentence_transformers",
+    "huggingface_hub",
+    "modelscope_hub",
+    "datasets",
+    "matplotlib",
+    "sqlalchemy",
+    "keyring",
+    "PIL",
+    "rapidocr",
+    "c2pa",
+    "pysubs2",
+}
+
+
+def modules() -> dict[str, Path]:
+    out = {}
+    for folder in ("curate", "apps"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            out[".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")] = path
+    return out
+
+
+MODULES = modules()
+
+
+def imports(path: Path, top_only: bool = False) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if top_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            for a in node.names:
+                full = f"{node.module}.{a.name}"
+                yield full if full in MODULES else node.module
+
+
+def _typing_only(path: Path) -> set[str]:
+    out: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.ImportFrom) and inner.module:
+                    out |= {inner.module, *(f"{inner.module}.{a.name}" for a in inner.names)}
+    return out
+
+
+def level(module: str) -> int:
+    for number, patterns in LEVELS:
+        if any(fnmatch(module, p) for p in patterns.split()):
+            return number
+    pytest.fail(f"{module} has no level: add it to the table in tests/test_imports.py")
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("curate")])
+def test_layers(module: str) -> None:
+    mine = level(module)
+    for other in set(imports(MODULES[module])) - _typing_only(MODULES[module]):
+        if other.startswith("curate.") and other != module and (module, other) not in ALLOWED:
+            assert level(other) <= mine, f"{module} (level {mine}) imports {other} (level {level(other)})"
+    if module.startswith("curate.stages."):
+        for other in set(imports(MODULES[module])):
+            assert not other.startswith("curate.stages"), f"a stage imports a stage: {module} imports {other}"
+
+
+@pytest.mark.parametrize("module", list(MODULES))
+def test_third_parties(module: str) -> None:
+    for name in set(imports(MODULES[module])):
+        top = name.split(".")[0]
+        if top in ONLY:
+            assert any(fnmatch(module, p) for p in ONLY[top].split()), f"{module} imports {top}"
+    if module in NO_POLARS:
+        assert "polars" not in set(imports(MODULES[module], top_only=True))
+    if module.startswith("curate"):
+        for name in imports(MODULES[module], top_only=True):
+            assert name.split(".")[0] not in OPTIONAL, f"{module} imports {name} at its top"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("apps")])
+def test_apps_use_the_package_from_outside(module: str) -> None:
+    for name in set(imports(MODULES[module])):
+        top = name.split(".")[0]
+        assert (
+            top in {"curate", "streamlit", "apps", "polars", "pandas", "altair", "yaml", "starlette"}
+            or top in sys.stdlib_module_names
+            or top.startswith(("ui", "common"))
+        ), name
