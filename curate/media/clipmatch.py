@@ -268,17 +268,23 @@ def _alignments(first: Print, second: Print, hit: Mask, speeds: Sequence[float])
     """Speeds and offsets on which most pictures agree, best first: unchanged speed and small offsets where several are as good."""
     i, j = np.nonzero(hit)
     width = max(0.25, _step(first), _step(second))
-    found: list[tuple[int, float, float, float, float]] = []
+    found: list[tuple[int, float, int, int, float]] = []
     for speed in speeds:
+        bins = np.floor((second.times[j] - speed * first.times[i]) / width + 0.5).astype(np.int64)
+        low = int(bins.min())
+        # Each picture of the first clip counts once per bin, however many of the second it is like.
+        seen = np.zeros((int(bins.max()) - low + 1, len(hit)), bool)
+        seen[bins - low, i] = True
+        counts = seen.sum(axis=1)
+        found += [
+            (-int(counts[k]), abs(float(np.log(speed))), abs(int(k) + low), int(k) + low, speed) for k in np.argsort(-counts, kind="stable")[:3]
+        ]
+    out = []
+    for _, _, _, place, speed in sorted(found)[:5]:
         offset = second.times[j] - speed * first.times[i]
-        bins = np.floor(offset / width + 0.5).astype(np.int64)
-        rows = np.unique((bins - bins.min()) * len(hit) + i) // len(hit) + bins.min()
-        values, counts = np.unique(rows, return_counts=True)
-        for k in np.argsort(-counts, kind="stable")[:3]:
-            # The median of what fell into the bin is closer to the truth than the middle of the bin.
-            middle = float(np.median(offset[bins == values[k]]))
-            found.append((-int(counts[k]), abs(float(np.log(speed))), abs(middle), speed, middle))
-    return [(f[3], f[4]) for f in sorted(found)[:5]]
+        # The median of what fell into the bin is closer to the truth than the middle of the bin.
+        out.append((speed, float(np.median(offset[np.floor(offset / width + 0.5).astype(np.int64) == place]))))
+    return out
 
 
 def _step(item: Print) -> float:
@@ -341,9 +347,19 @@ def _look_alike(first: Print, second: Print, speed: float, offset: float, way: W
     rows = np.flatnonzero((expected >= -0.2) & (expected <= second.duration_s + 0.2))
     if not len(rows):
         rows = np.array([int(gap.min(axis=1).argmin())])
-    one, two = _view(first, ca)[rows], _view(second, cb)
-    alike = [max(_correlation(_turned_picture(p, turn), two[j]) for j in np.argsort(gap[r])[:2]) for p, r in zip(one, rows, strict=True)]
-    return float(np.median(alike)) >= least
+    one = _unit(np.stack([_turned_picture(p, turn) for p in _view(first, ca)[rows]]))
+    alike = one @ _unit(_view(second, cb)).T
+    # The two pictures nearest in time: between two of them something may have moved.
+    nearest = np.argsort(gap[rows], axis=1)[:, :2]
+    return float(np.median(np.take_along_axis(alike, nearest, axis=1).max(axis=1))) >= least
+
+
+def _unit(pictures: Array) -> Array:
+    """Pictures as vectors of mean 0 and length 1, so that products are correlations; even pictures become 0."""
+    flat = pictures.reshape(len(pictures), -1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    size = np.sqrt((flat * flat).sum(axis=1, keepdims=True))
+    return np.asarray(np.where(size > 1e-3, flat / np.maximum(size, 1e-3), 0.0))
 
 
 def _view(item: Print, crop: int) -> Array:
@@ -372,9 +388,3 @@ def _turned_picture(picture: Array, turn: int) -> Array:
     out = picture.T if turn >= TURNS // 2 else picture
     out = out[::-1] if turn & 2 else out
     return out[:, ::-1] if turn & 1 else out
-
-
-def _correlation(one: Array, two: Array) -> float:
-    a, b = one - one.mean(), two - two.mean()
-    size = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum()) / size if size > 1e-6 else 0.0
