@@ -94,15 +94,46 @@ def band_pairs(signs: Signatures, bands: int, max_bucket: int = 200) -> tuple[np
     live = np.flatnonzero(~(signs == 0xFFFFFFFF).all(axis=1))
     found: list[npt.NDArray[np.int64]] = []
     for band in range(bands):
-        part = signs[live, band * rows : (band + 1) * rows].astype(np.uint64)
-        key = np.zeros(len(live), np.uint64)
-        with np.errstate(over="ignore"):
-            for column in range(rows):
-                key = _mix(key ^ part[:, column])
+        key = _band(signs[live, band * rows : (band + 1) * rows])
         order = np.argsort(key, kind="stable")
         found.append(_bucket_pairs(key[order], live[order], max_bucket, n))
     keys = distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
     return keys // n, keys % n
+
+
+def _band(part: Signatures) -> npt.NDArray[np.uint64]:
+    """One number per row for all hashes of a band."""
+    key = np.zeros(len(part), np.uint64)
+    with np.errstate(over="ignore"):
+        for column in part.T.astype(np.uint64):
+            key = _mix(key ^ column)
+    return key
+
+
+def cross_pairs(left: Signatures, right: Signatures, bands: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return candidate pairs between two sets of rows.
+
+    Args:
+        left: array of shape ``(n, hashes)``; rows of all ones take no part.
+        right: array of shape ``(m, hashes)``, the smaller set.
+        bands: number of bands.
+
+    Returns:
+        Row numbers ``(in left, in right)``, unique, sorted.
+    """
+    rows = left.shape[1] // bands
+    mine, theirs = (np.flatnonzero(~(s == 0xFFFFFFFF).all(axis=1)) for s in (left, right))
+    found = [np.zeros(0, np.int64)]
+    for band in range(bands):
+        here = slice(band * rows, (band + 1) * rows)
+        key, other = _band(left[mine, here]), _band(right[theirs, here])
+        order = np.argsort(other, kind="stable")
+        low, high = np.searchsorted(other[order], key, "left"), np.searchsorted(other[order], key, "right")
+        count = high - low
+        at = np.repeat(low - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
+        found.append(np.repeat(mine, count) * len(right) + theirs[order[at]])
+    keys = distinct(np.concatenate(found))
+    return keys // max(1, len(right)), keys % max(1, len(right))
 
 
 def distinct(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
