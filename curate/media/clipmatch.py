@@ -277,7 +277,9 @@ def _alignments(first: Print, second: Print, hit: Mask, speeds: Sequence[float])
         seen[bins - low, i] = True
         counts = seen.sum(axis=1)
         found += [
-            (-int(counts[k]), abs(float(np.log(speed))), abs(int(k) + low), int(k) + low, speed) for k in np.argsort(-counts, kind="stable")[:3]
+            (-int(counts[k]), abs(float(np.log(speed))), abs(int(k) + low), int(k) + low, speed)
+            for k in np.argsort(-counts, kind="stable")[:3]
+            if counts[k]
         ]
     out = []
     for _, _, _, place, speed in sorted(found)[:5]:
