@@ -324,7 +324,10 @@ def _media_notes(clip: Clip, p: Mapping[str, Any]) -> Iterable[Note]:
         yield Note(clip.clip_id, "not_measured", "frames and size are unknown; the target needs them", bool(p.get("needs_size")))
     if seen is not None and rule and seen < rule.get("min", 0):
         rate = p.get("fps") or round(float(clip.fps or 0), 3)
-        yield Note(clip.clip_id, "too_short", f"{seen} frames at {rate:g} fps, at least {rule['min']} are needed", True)
+        if rule.get("short") == "padded":
+            yield Note(clip.clip_id, "padded", f"{seen} frames at {rate:g} fps; the target repeats the last one up to {rule['min']}", False)
+        else:
+            yield Note(clip.clip_id, "too_short", f"{seen} frames at {rate:g} fps, at least {rule['min']} are needed", True)
     if seen is not None and rule.get("max_factor") and seen > rule["max_factor"] * rule["train"]:
         yield Note(clip.clip_id, "too_long", f"{seen} frames at {p['fps']:g} fps, more than {rule['max_factor']} times {rule['train']}", True)
     if clip.width and clip.height:

@@ -63,8 +63,12 @@ def _cues(clips: Iterable[Clip], lang: str, width: int, longest: float) -> list[
         if clip.captions[lang]:
             lines = wrap(clip.captions[lang][0], width)
             blocks = ["\n".join(lines[i : i + 2]) for i in range(0, len(lines), 2)]
-            step = seconds / len(blocks)
-            out += [(at + i * step, at + min((i + 1) * step, i * step + longest), b) for i, b in enumerate(blocks)]
+            # Time by length, so that no block runs faster than the others.
+            whole, start = sum(map(len, blocks)), at
+            for block in blocks:
+                span = seconds * len(block) / whole
+                out.append((start, start + min(span, longest), block))
+                start += span
         at += seconds
     return out
 
