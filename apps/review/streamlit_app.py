@@ -80,6 +80,11 @@ def main():
     person = next((r for r in ui.store().reviewers() if r["name"] == name), None) or ui.store().set_reviewer(name)
     st.session_state["_person"] = person
     queues = [q["queue"] for q in ui.queues()]
+    wanted = st.session_state.get("queue") or st.query_params.get("queue")
+    if not queues or (wanted and wanted not in queues):
+        # It may have been pushed a moment ago.
+        ui.queues.clear()
+        queues = [q["queue"] for q in ui.queues()]
     with st.sidebar:
         st.text(f"{t('who')}: {name} ({t('role.' + person['role'])})")
         if os.environ.get("LEISHU_NAMES"):

@@ -126,6 +126,16 @@ class Person:
         self.page.keyboard.press(key)
         self.settle()
 
+    def decide(self, key: str) -> None:
+        """Press a key that decides, and wait until the store has the decision and the next item is there."""
+        before = len(self.app.store.log(reviewer=self.name, limit=10_000))
+        self.page.keyboard.press(key)
+        for _ in range(600):
+            if len(self.app.store.log(reviewer=self.name, limit=10_000)) > before:
+                break
+            self.page.wait_for_timeout(50)
+        self.settle()
+
     def see(self, text: str) -> None:
         self.page.get_by_text(text, exact=False).first.wait_for(timeout=15_000)
 

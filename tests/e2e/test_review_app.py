@@ -51,29 +51,28 @@ def test_one_person_with_the_keyboard_only(app: App, person: Make) -> None:
     li.settle()
     assert "táng" in li.page.locator("ruby rt").first.inner_text()
     li.shot("02-traditional-pinyin")
-    li.page.keyboard.press("a")
-    li.settle()
+    li.decide("a")
     li.see("浏览器放不了 broken.mp4")
     assert li.page.locator("video").count() == 0
     li.shot("03-clip-that-cannot-play")
     li.press("x")
     li.shot("04-reasons")
-    li.press("2")
-    li.press("Space")
-    li.press("f")
+    li.decide("2")
+    li.decide("Space")
+    li.decide("f")
     log = app.store.log(reviewer="李明")
     assert [r["verdict"] for r in log] == ["flag", "skip", "reject", "accept"]
     assert log[2]["labels"] == ["wrong_fact"]
     assert [r["item_id"] for r in log] == [i.item_id for i in items[3::-1]]
-    li.press("Backspace")
+    li.decide("Backspace")
     assert li.verdicts()[0] == "undo"
     li.see("已撤销")
-    li.press("a")
+    li.decide("a")
     assert app.store.newest(items[3].item_id, "李明")["verdict"] == "accept"  # type: ignore[index]
     li.press("k")
     li.press("k")
     li.see("您的决定：跳过")
-    li.press("a")
+    li.decide("a")
     assert app.store.newest(items[2].item_id, "李明")["verdict"] == "accept"  # type: ignore[index]
     assert not any(r["conflict"] for r in app.store.log(reviewer="李明"))
     li.press("h")
@@ -164,12 +163,12 @@ def test_two_people_disagree_and_a_lead_settles(app: App, person: Make) -> None:
     a, b = person("甲"), person("乙")
     a.open(queue="pair")
     b.open(queue="pair", lang="en")
-    for who, keys in ((a, "a"), (b, "x")):
-        who.press(keys)
-    b.press("1")
+    a.decide("a")
+    b.press("x")
+    b.decide("1")
     for who in (a, b):
-        who.press("a")
-        who.press("a")
+        who.decide("a")
+        who.decide("a")
     a.see("没有留给您的条目")
     assert sorted(r["verdict"] for r in app.store.log(items[0].item_id)) == ["accept", "reject"]
     assert len(app.store.decisions("pair", history=True)) == 6
@@ -245,6 +244,6 @@ def test_a_second_window_is_told(app: App, person: Make) -> None:
     li = person("周")
     li.open(queue="twice")
     app.store.record(Decision(items[0].item_id, "周", "reject", labels=["other"]))
-    li.press("a")
+    li.decide("a")
     li.see("两个都已保存")
     assert [r["verdict"] for r in app.store.log(items[0].item_id)] == ["accept", "reject"]
