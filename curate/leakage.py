@@ -143,7 +143,10 @@ class Leaks(NamedTuple):
     def better(self, other: Leaks) -> Leaks:
         """Take for each row the stronger evidence: the lower kind, then the higher score, then the earlier prompt."""
         take = np.lexsort((np.stack([self.prompt, other.prompt]), -np.stack([self.score, other.score]), np.stack([self.kind, other.kind])), axis=0)[0]
-        return Leaks(*(np.where(take == 1, b, a) for a, b in zip(self, other, strict=True)))
+        new = take == 1
+        return Leaks(
+            np.where(new, other.prompt, self.prompt), np.where(new, other.kind, self.kind), np.where(new, other.score, self.score).astype(np.float32)
+        )  # fmt: skip
 
 
 def find_text(captions: Sequence[str], prompts: PromptSet, near: float, words: bool) -> Leaks:

@@ -141,7 +141,8 @@ def _numbers(values: list[str]) -> Ints:
 
 def _allowed(clips: Ints, left: Ints, right: Ints, params: Thresholds) -> npt.NDArray[np.bool_]:
     same = clips[left] == clips[right]
-    return (~same & params.across_clips) | (same & (params.within_clip == "all"))
+    allowed: npt.NDArray[np.bool_] = (~same & params.across_clips) | (same & (params.within_clip == "all"))
+    return allowed
 
 
 # Characters in common from which a replaced word counts as the only difference.
@@ -179,7 +180,7 @@ def _may_agree(bags: npt.NDArray[np.uint8], sizes: Ints, left: Ints, right: Ints
     """
     a, b = sizes[left], sizes[right]
     allowed = (1 - least) * np.maximum(a, b)
-    keep = np.abs(a - b) <= allowed
+    keep: npt.NDArray[np.bool_] = np.abs(a - b) <= allowed
     at = np.flatnonzero(keep)
     x, y = bags[left[at]], bags[right[at]]
     # The larger of the two surpluses is a lower bound of the edit distance (it stays one if a count was cut off at 255).

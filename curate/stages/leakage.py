@@ -81,7 +81,7 @@ def leakage(df: pl.DataFrame, params: LeakageParams, res: Resources) -> pl.DataF
         for column in ("zh_vector", "en_vector"):
             mine = np.asarray(df.get_column(column).to_numpy(), np.float32).reshape(len(df), -1)
             found = found.better(leaks.find_meaning(mine, vectors, prompts.least(column == "zh_vector", params.semantic, params.cross)))
-    rows = []
+    rows: list[tuple[str | float | None, ...]] = []
     for ident, at, kind, score in zip(df.get_column("id").to_list(), found.prompt.tolist(), found.kind.tolist(), found.score.tolist(), strict=True):
         if at < 0:
             rows.append((ident, None, None, None, None, None))

@@ -1,0 +1,81 @@
+"""The same jobs as ``peers.py`` by Leishu: ``python -m tests.benchmarks.ours JOB CORPUS.parquet``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from curate import minhash, pairs, stages
+
+RECIPE = """recipe: 1
+name: bench
+seed: 7
+inputs:
+  - {{name: bench, path: {path}, license: LicenseRef-test}}
+resources:
+  embedder: {{name: use}}
+steps: [{steps}]
+"""
+
+
+def encoder(path: Path) -> dict[str, Any]:
+    """The re-ordered encoder."""
+    from curate.embed import make_embedder
+
+    df = pl.read_parquet(path)
+    texts = df["zh"].unique(maintain_order=True).to_list() + df["en"].unique(maintain_order=True).to_list()
+    make_embedder("use").encode(texts)
+    return {"texts": len(texts)}
+
+
+def near(path: Path) -> dict[str, Any]:
+    """Exact and near duplicates from keys, signatures and verification; no vetoes, as the peers have none."""
+    from curate.text import match_key
+
+    df = pl.read_parquet(path)
+    keys = {c: [match_key(t) for t in df[c].to_list()] for c in ("zh", "en")}
+    none = pl.Series([""] * len(df))
+    frame = pl.DataFrame({
+        "id": df["id"], "clip_id": df["id"], "zh_norm": df["zh"], "en_norm": df["en"], "zh_origin": none, "en_origin": none,
+        "zh_key": keys["zh"], "en_key": keys["en"], "decisive": [[]] * len(df),
+        "zh_sig": minhash.signatures(keys["zh"], 96), "en_sig": minhash.signatures(keys["en"], 96, words=True),
+    }).with_columns(pl.col("zh_origin", "en_origin").replace("", "unknown"))  # fmt: skip
+    params: Any = stages.load()["dedup"].parse({"steps": ["exact", "near"], "veto": False})
+    rows = pairs.Rows.from_frame(frame)
+    found = pairs.exact_pairs(rows, params.within_clip, params.across_clips)
+    found = found.joined(pairs.near_pairs(rows, np.setdiff1d(np.arange(len(rows)), found.right), params))
+    gone = pairs.verdicts(rows, found).with_row_index("row").filter(pl.col("drop").is_not_null())
+    return {"dropped": gone["row"].to_list()}
+
+
+def _recipe(path: Path, steps: str) -> dict[str, Any]:
+    from curate.run import run
+
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder) / "recipe.yaml"
+        recipe.write_text(RECIPE.format(path=path.resolve(), steps=steps), encoding="utf-8")
+        manifest = run(recipe, Path(folder) / "ws").manifest
+    return {"kept": manifest["steps"][-1]["rows_live"], "seconds": {s["step_id"]: s["seconds"] for s in manifest["steps"]}}
+
+
+def whole(path: Path) -> dict[str, Any]:
+    """The recipe that the scripts of ``peers.py`` stand for."""
+    return _recipe(path, "normalize, language, tokens, match, embed, sign, dedup, split")
+
+
+def text(path: Path) -> dict[str, Any]:
+    """The recipe without vectors: normalize, match, sign, exact and near duplicates."""
+    return _recipe(path, "normalize, match, sign, {dedup: {steps: [exact, near]}}")
+
+
+JOBS: dict[str, Callable[[Path], dict[str, Any]]] = {f.__name__: f for f in (encoder, near, whole, text)}
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(JOBS[sys.argv[1]](Path(sys.argv[2]))) + "\n")
