@@ -6,7 +6,7 @@ list: even exact FAISS returns equal scores in another order on another number o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.embed import Vectors
-from curate.errors import CurateError, DataError
+from curate.errors import CurateError, DataError, did_you_mean
 from curate.minhash import distinct
 
 Ids = npt.NDArray[np.int64]
 # Below this many vectors brute force is affordable and exact.
 FLAT_LIMIT = 30_000
+# Bytes that an index may take before its vectors are stored in fewer bits.
+MEMORY = 3 << 30
+KINDS = ("flat", "ivf", "ivf_fp16", "ivf_sq8", "ivf_pq", "hnsw")
+# Range search of coded vectors looks this much lower; every pair is verified by its exact cosine.
+SLACK = 0.005
 # An index file comes from disk and may be broken or hostile: refuse to allocate more than this for one vector of it.
 DESERIALIZE_LIMIT = 16 << 30
 
@@ -40,34 +45,150 @@ def _faiss() -> Any:
     return faiss
 
 
-def build(vectors: Vectors, seed: int = 0, kind: str = "auto") -> Any:
+def choose(n: int, dim: int, memory: int = MEMORY) -> str:
+    """Choose the kind of an index from its size and the memory it may take.
+
+    Args:
+        n: vectors.
+        dim: numbers per vector.
+        memory: bytes.
+
+    Returns:
+        ``flat`` where exact search is affordable, else ``ivf`` (float32), ``ivf_fp16``, ``ivf_sq8`` or ``ivf_pq``: the first that fits.
+
+    Example:
+        >>> choose(1000, 512), choose(1_000_000, 512), choose(5_000_000, 512), choose(100_000_000, 512)
+        ('flat', 'ivf', 'ivf_sq8', 'ivf_pq')
+    """
+    if n <= FLAT_LIMIT:
+        return "flat"
+    for kind, width in (("ivf", 4), ("ivf_fp16", 2), ("ivf_sq8", 1)):
+        if n * (dim * width + 8) <= memory:
+            return kind
+    return "ivf_pq"
+
+
+def build(vectors: Vectors, seed: int = 0, kind: str = "auto", memory: int = MEMORY) -> Any:
     """Build an inner-product index over unit vectors.
 
     Args:
         vectors: array of shape ``(n, dim)``, float32.
         seed: seed of the clustering.
-        kind: ``flat`` (exact), ``ivf``, or ``auto`` (flat up to 30,000 vectors).
+        kind: one of ``KINDS``, or ``auto`` (see ``choose``).
+        memory: bytes that ``auto`` may take.
 
     Returns:
         A FAISS index whose row numbers are those of ``vectors``.
     """
-    faiss = _faiss()
     n, dim = vectors.shape
-    if kind == "flat" or (kind == "auto" and n <= FLAT_LIMIT):
-        index = faiss.IndexFlatIP(dim)
-        index.add(np.ascontiguousarray(vectors))
+    kind = choose(n, dim, memory) if kind == "auto" else kind
+    rng = np.random.default_rng(seed)
+    sample = np.sort(rng.choice(n, size=min(n, _lists(n) * 64), replace=False))
+    index = empty(vectors[sample], n, seed, kind)
+    index.add(np.ascontiguousarray(vectors))
+    return index
+
+
+def _lists(n: int) -> int:
+    return int(max(16, min(4096, 4 * n**0.5)))
+
+
+def empty(sample: Vectors, n: int, seed: int = 0, kind: str = "ivf") -> Any:
+    """Train an index and add nothing: shards that are built from it can be merged.
+
+    Args:
+        sample: vectors to train on.
+        n: vectors that the whole will hold.
+        seed: seed of the clustering.
+        kind: one of ``KINDS``.
+
+    Raises:
+        CurateError: the kind is unknown.
+    """
+    if kind not in KINDS:
+        raise CurateError(f"unknown kind of index {kind!r}", hint=did_you_mean(kind, KINDS))
+    faiss, dim = _faiss(), sample.shape[1]
+    if kind == "flat":
+        return faiss.IndexFlatIP(dim)
+    if kind == "hnsw":
+        index = faiss.IndexHNSWFlat(dim, 32, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efConstruction, index.hnsw.efSearch = 80, 64
         return index
-    lists = int(max(16, min(4096, 4 * n**0.5)))
-    quantizer = faiss.IndexFlatIP(dim)
-    index = faiss.IndexIVFFlat(quantizer, dim, lists, faiss.METRIC_INNER_PRODUCT)
+    lists = _lists(n)
+    quantizer, metric = faiss.IndexFlatIP(dim), faiss.METRIC_INNER_PRODUCT
+    if kind == "ivf":
+        index = faiss.IndexIVFFlat(quantizer, dim, lists, metric)
+    elif kind == "ivf_pq":
+        index = faiss.IndexIVFPQ(quantizer, dim, lists, max(1, dim // 8), 8, metric)
+        index.pq.cp.seed = seed + 1234
+    else:
+        code = faiss.ScalarQuantizer.QT_fp16 if kind == "ivf_fp16" else faiss.ScalarQuantizer.QT_8bit
+        index = faiss.IndexIVFScalarQuantizer(quantizer, dim, lists, code, metric)
     index.cp.seed = seed + 1234
     index.cp.min_points_per_centroid = 1
-    rng = np.random.default_rng(seed)
-    sample = np.sort(rng.choice(n, size=min(n, lists * 64), replace=False))
-    index.train(np.ascontiguousarray(vectors[sample]))
-    index.add(np.ascontiguousarray(vectors))
+    index.train(np.ascontiguousarray(sample))
     index.nprobe = 16
     return index
+
+
+def build_shards(shards: Iterable[Vectors], trained: Any, folder: Path) -> list[Path]:
+    """Build one index file per shard from one trained index; shards may be built on different machines.
+
+    Args:
+        shards: vectors in order.
+        trained: from ``empty``.
+        folder: where to.
+    """
+    out = []
+    for i, vectors in enumerate(shards):
+        shard = _faiss().clone_index(trained)
+        shard.add(np.ascontiguousarray(vectors))
+        out.append(folder / f"shard-{i:05d}.faiss")
+        save(shard, out[-1])
+    return out
+
+
+def merge(paths: Sequence[Path]) -> Any:
+    """Merge shards; the rows of a later shard follow those of an earlier one.
+
+    Args:
+        paths: files written by ``build_shards``, in order.
+    """
+    if not paths:
+        raise DataError("no shards to merge")
+    whole = load(paths[0])
+    for path in paths[1:]:
+        part = load(path)
+        if hasattr(whole, "nprobe"):
+            whole.merge_from(part, whole.ntotal)
+        else:
+            whole.merge_from(part)
+    return whole
+
+
+def recall(index: Any, vectors: Vectors, threshold: float, sample: int = 500, seed: int = 0) -> float:
+    """Measure an index against exact search where it matters: the share of pairs over a threshold that it finds.
+
+    Args:
+        index: over ``vectors``, not ``hnsw`` or ``ivf_pq`` with a threshold close to 1 (their scores are not exact).
+        vectors: array of shape ``(n, dim)``, float32.
+        threshold: cosine.
+        sample: rows that are searched for.
+        seed: seed of the sample.
+
+    Returns:
+        Share, 0 to 1; 1 if there is no pair.
+    """
+    rows = np.sort(np.random.default_rng(seed).choice(len(vectors), size=min(sample, len(vectors)), replace=False))
+    queries = np.ascontiguousarray(vectors[rows])
+    limits, _, found = index.range_search(queries, threshold - SLACK)
+    hit = total = 0
+    for i, row in enumerate(rows.tolist()):
+        true = np.flatnonzero(vectors @ queries[i] >= threshold)
+        true = true[true != row]
+        total += len(true)
+        hit += len(np.intersect1d(true, found[limits[i] : limits[i + 1]]))
+    return hit / total if total else 1.0
 
 
 def save(index: Any, path: Path) -> None:
@@ -148,10 +269,12 @@ def pairs_above(vectors: Vectors, threshold: float, seed: int = 0, block: int = 
             rights.append((j[keep] + start).astype(np.int64))
             scores.append(part[i[keep], j[keep]])
     else:
-        index = build(vectors, seed=seed, kind="ivf")
+        kind = choose(n, vectors.shape[1])
+        index = build(vectors, seed=seed, kind=kind)
+        slack = 1e-4 if kind == "ivf" else 0.03 if kind == "ivf_pq" else SLACK
         for start in range(0, n, block):
             queries = np.ascontiguousarray(vectors[start : start + block])
-            limits, _, found = index.range_search(queries, threshold - 1e-4)
+            limits, _, found = index.range_search(queries, threshold - slack)
             i = np.repeat(np.arange(start, start + len(queries)), np.diff(limits).astype(np.int64))
             a, b = np.minimum(i, found), np.maximum(i, found)
             keep = a < b

@@ -284,8 +284,24 @@ def _one_word_replaced(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bo
     return out
 
 
-def _vectors(df: pl.DataFrame, name: str, order: Ints) -> Floats:
-    return np.ascontiguousarray(df.get_column(name).to_numpy()[order], dtype=np.float32)
+class _Vectors:
+    """The vectors of one language as they are stored; only the rows asked for are copied and widened."""
+
+    def __init__(self, df: pl.DataFrame, name: str, order: Ints) -> None:
+        self.stored = df.get_column(name).to_numpy()
+        self.order = order
+
+    def rows(self, at: Ints) -> Floats:
+        """Return some rows, by their canonical number, as float32."""
+        return np.ascontiguousarray(self.stored[self.order[at]], dtype=np.float32)
+
+    def cosine(self, left: Ints, right: Ints) -> Floats:
+        """Return the cosine of pairs of rows, rounded to 5 digits so that no order of adding can be seen."""
+        out = np.empty(len(left), np.float32)
+        for start in range(0, len(left), 1 << 15):
+            s = slice(start, start + (1 << 15))
+            out[s] = np.round(np.einsum("ij,ij->i", self.rows(left[s]).astype(np.float64), self.rows(right[s]).astype(np.float64)), 5)
+        return out
 
 
 def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds, seed: int) -> Found:
@@ -299,13 +315,13 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
         seed: seed of the clustering of large sets.
     """
     n = len(rows)
-    zh, en = _vectors(df, "zh_vector", rows.order), _vectors(df, "en_vector", rows.order)
+    zh, en = _Vectors(df, "zh_vector", rows.order), _Vectors(df, "en_vector", rows.order)
     has_zh, has_en = (np.array([bool(t) for t in keys], dtype=bool) for keys in (rows.zh_keys, rows.en_keys))
     found: list[Ints] = []
     for vectors, has in ((zh, has_zh), (en, has_en)):
         at = reps[has[reps]]
         if len(at) > 1:
-            got = index.pairs_above(vectors[at], params.semantic, seed)
+            got = index.pairs_above(vectors.rows(at), params.semantic, seed)
             found.append(at[got.left] * n + at[got.right])
     keys = minhash.distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
     left, right = keys // n, keys % n
@@ -314,8 +330,7 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
     score = np.ones(len(left), np.float32)
     for vectors, has in ((zh, has_zh), (en, has_en)):
         at = np.flatnonzero(has[left] & has[right])
-        cosine = np.einsum("ij,ij->i", vectors[left[at]].astype(np.float64), vectors[right[at]].astype(np.float64))
-        score[at] = np.minimum(score[at], np.round(cosine, 5).astype(np.float32))
+        score[at] = np.minimum(score[at], vectors.cosine(left[at], right[at]))
     keep = (score >= params.semantic) & _allowed(_numbers(rows.clips), left, right, params)
     left, right, score = left[keep], right[keep], score[keep]
     keep = ~_one_word_replaced(rows, left, right) if params.veto and len(left) else np.ones(len(left), bool)
