@@ -27,9 +27,9 @@ from curate.stage import Resources
 from curate.tokenize import Tokenizer
 
 # A cell that still lacks prompts after this many rounds of new candidates is reported as unfilled.
-ROUNDS = 24
+ROUNDS = 9
 # So long we look for prompts that touch no sensitive topic either; then one for a person to look at is taken.
-STRICT_ROUNDS = 4
+STRICT_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -225,20 +225,25 @@ def make(source: Source, n: int, seed: int = 0, res: Resources | None = None, bo
     deck, rejected = _Deck(book, seed), Counter[str]()
     kept: list[dict[str, Any]] = []
     want = share_out(known, n)
+    number = 0
     for attempt in range(ROUNDS):
         fresh = []
-        for number, cell in enumerate(want):
-            act = deck.deal(cell, attempt * n + number)
-            if act:
-                fresh.append(candidate(book, cell, act, f"{seed}|{cell.name}|{attempt}|{number}"))
+        for cell in want:
+            # The few cells that stay empty get several tries at once: a round costs the same few seconds.
+            for _ in range(1 + 2 * attempt):
+                act = deck.deal(cell, number)
+                number += 1
+                if act:
+                    fresh.append(candidate(book, cell, act, f"{seed}|{cell.name}|{number}"))
         reasons = judge(fresh, res, strict=attempt < STRICT_ROUNDS)
-        good = [r for r, why in zip(fresh, reasons, strict=True) if not why]
         rejected.update(why for why in reasons if why)
-        before = len(kept)
-        kept = _unique([*kept, *good], source.captions, res)
-        rejected["duplicate"] += before + len(good) - len(kept)
-        have = Counter(r["cell"] for r in kept)
-        want = _lacking(share_out(known, n), have)
+        need = Counter(c.name for c in want)
+        good = [r for r, why in zip(fresh, reasons, strict=True) if not why and _take(need, r["cell"])]
+        if good:
+            before = len(kept)
+            kept = _unique([*kept, *good], source.captions, res)
+            rejected["duplicate"] += before + len(good) - len(kept)
+        want = _lacking(share_out(known, n), Counter(r["cell"] for r in kept))
         if not want:
             break
     unfilled |= {c.name: "no candidate passed tagging, checks and deduplication" for c in want}
@@ -247,16 +252,16 @@ def make(source: Source, n: int, seed: int = 0, res: Resources | None = None, bo
     return Made(kept[:n], dict(+rejected), unfilled, diversity(kept[:n]))
 
 
-def _take(have: Counter[str], cell: Cell) -> bool:
-    if have[cell.name] > 0:
-        have[cell.name] -= 1
+def _take(have: Counter[str], name: str) -> bool:
+    if have[name] > 0:
+        have[name] -= 1
         return True
     return False
 
 
 def _lacking(wanted: Sequence[Cell], have: Counter[str]) -> list[Cell]:
     left = Counter(have)
-    return [c for c in wanted if not _take(left, c)]
+    return [c for c in wanted if not _take(left, c.name)]
 
 
 def _unique(rows: list[dict[str, Any]], captions: Sequence[Mapping[str, Any]], res: Resources) -> list[dict[str, Any]]:
