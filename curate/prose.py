@@ -16,6 +16,7 @@ SECTIONS = (
     "title", "summary", "motivation", "intended_use", "out_of_scope", "collection", "annotation", "rights_and_consent", "cultural_notes",
     "biases", "known_gaps", "maintenance", "maintainers", "citation",
 )  # fmt: skip
+_WIDE = "[\u2014\u201c\u201d\u3000-\u9fff\uff00-\uffef]"
 _NEUTRAL = ("title", "maintainers", "citation")
 _PLACEHOLDER = re.compile(r"\bTODO\b|\bTBD\b|\bFIXME\b|\bXXX+\b|lorem ipsum|\{\{|待填|待补|此处填写|write here", re.IGNORECASE)
 
@@ -36,7 +37,9 @@ class Prose:
 
     def get(self, name: str, lang: str) -> str:
         """Return one section, empty if it was not written."""
-        return self.sections.get(name, {}).get(lang, "").strip()
+        text = self.sections.get(name, {}).get(lang, "").strip()
+        # A line break in the file must not become a space between Chinese characters.
+        return re.sub(rf"(?<={_WIDE}) (?={_WIDE})", "", text) if lang == "zh" else text
 
 
 def find(spec: str, base: Path) -> Path:

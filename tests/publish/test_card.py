@@ -136,3 +136,9 @@ def test_stricter_checks_of_croissant(released: tuple[Path, ReleaseResult], tmp_
     spoil(doc)  # type: ignore[operator]
     (folder / "croissant.json").write_text(json.dumps(doc), encoding="utf-8")
     assert any(said in x for x in croissant.check(folder))
+
+
+def test_line_breaks_of_the_file_make_no_spaces_in_chinese() -> None:
+    made = prose.Prose({"summary": {"zh": "重复、 只有一种语言， 也有 AI 生成", "en": "a b"}})
+    assert made.get("summary", "zh") == "重复、只有一种语言，也有 AI 生成"
+    assert made.get("summary", "en") == "a b"

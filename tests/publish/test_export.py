@@ -389,7 +389,9 @@ def test_kohya_pairs_are_read_back_by_our_reader(done: Export, with_clips: Path)
     from curate.readers.folder import FolderParams, read_folder
 
     batch = next(iter(read_folder(done("kohya").path / "zh", FolderParams())))
-    assert set(batch.frame.get_column("caption").to_list()) <= captions(with_clips)
+    texts = batch.frame.get_column("zh" if "zh" in batch.frame.columns else "caption").to_list()
+    assert len(texts) == 24
+    assert set(texts) <= captions(with_clips)
     assert not batch.bad
 
 

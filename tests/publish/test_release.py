@@ -178,7 +178,9 @@ def test_leaks_are_found() -> None:
 def test_review_figures() -> None:
     table = pl.DataFrame({"review": ["accepted", "edited", "unseen", "unseen"]})
     said = [("i1", "a", "accept"), ("i1", "b", "accept"), ("i2", "a", "reject"), ("i2", "b", "reject"), ("i3", "a", "accept"), ("i3", "b", "reject")]
-    got = reviewfacts.summary(table, pl.DataFrame(said, schema=["item_id", "reviewer", "verdict"], orient="row"))
+    got = reviewfacts.summary(
+        table, pl.DataFrame(said, schema=["item_id", "reviewer", "verdict"], orient="row").with_columns(kind=pl.lit("review"), edits=pl.lit("{}"))
+    )
     assert (got["reviewed"], got["reviewers"], got["doubly"]) == (2, 2, 3)
     import krippendorff
 
