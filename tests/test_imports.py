@@ -21,18 +21,22 @@ LEVELS: list[tuple[int, str]] = [
     (5, "curate.plain curate.pairscore curate.lexicon_edit curate.explain curate.scaffold curate.card curate.croissant curate.prose curate.export*"),
     (4, "curate.prompts curate.prompts.slots curate.prompts.grammar"),
     (5, "curate.prompts.* curate.releasedata curate.report curate.lint curate.engines"),
-    (4, "curate.recipe curate.resources curate.coverage curate.plots curate.licenses curate.agreement"),
+    (4, "curate.recipe curate.resources curate.evenness curate.coverage curate.plots curate.licenses curate.agreement"),
     (
         3,
         "curate.stages* curate.readers* curate.checks* curate.media* curate.store* curate.workspace curate.search curate.tagging curate.display curate.pairs",
     ),
-    (2, "curate.embed curate.index curate.stage curate.head curate.eras curate.decisive curate.minhash curate.use_fast curate.items"),
+    (
+        2,
+        "curate.embed curate.index curate.stage curate.head curate.eras curate.decisive curate.minhash curate.use_fast curate.items curate.leakage curate.quota",
+    ),
     (1, "curate.schema curate.tokenize curate.lexicon curate.taxonomy curate.matcher curate.data curate.unionfind curate.years"),
     (0, "curate.errors curate.text curate.langid"),
 ]
 # Names of one place that a lower level may use: each says why.
 ALLOWED = {
     ("curate.lint", "curate.coverage"): "which cells are wanted",
+    ("curate.evenness", "curate.coverage"): "one Gini coefficient",
     ("curate.coverage", "curate.stages.coverage"): "what a cell is called",
 }
 ONLY = {

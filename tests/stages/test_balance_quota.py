@@ -1,0 +1,91 @@
+"""Choosing by quotas: targets are met, variety counts, caps hold, nothing leaves in a dry run, order does not matter."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import polars as pl
+import pytest
+
+from curate import evenness, quota, stages
+from curate.errors import RecipeError
+from curate.stage import Resources, call
+
+STAGE = stages.load()["balance"]
+RES = Resources(seed=7)
+
+
+def pool(n: int = 120) -> pl.DataFrame:
+    rng = np.random.default_rng(5)
+    # Cuisine: half of the captions say one thing; costume: few and varied.
+    vectors = rng.standard_normal((n, 8))
+    vectors[: n // 2] = vectors[0] + 0.01 * rng.standard_normal((n // 2, 8))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cells = [["cuisine|living"] if i < n - 20 else ["costume|tang"] for i in range(n)]
+    array = pl.Array(pl.Float32, 8)
+    return pl.DataFrame({
+        "id": [f"r{i:03d}" for i in range(n)], "clip_id": [f"c{i // 2:03d}" for i in range(n)], "cells": cells,
+        "source": ["a" if i % 4 < 2 else "b" for i in range(n)], "zh": ["x"] * n, "en": [None if i % 2 else "y" for i in range(n)],
+    }).with_columns(
+        pl.Series("zh_vector", vectors.astype(np.float32), dtype=array), pl.Series("en_vector", vectors.astype(np.float32), dtype=array),
+        pl.Series("regions", [[{"id": "sichuan", "score": 1.0, "by": "term"}] if i < 40 else [] for i in range(n)]),
+    )  # fmt: skip
+
+
+def live(frame: pl.DataFrame, **params: object) -> pl.DataFrame:
+    out = call(STAGE, frame, STAGE.parse(params), RES, "balance")
+    return frame.join(out.filter(pl.col("drop").is_null()).select("id"), on="id", how="semi")
+
+
+def test_targets_are_met_and_the_rest_leaves() -> None:
+    kept = live(pool(), targets={"cuisine|*|sichuan": 5, "costume|tang": 4})
+    clips = kept.group_by("cells").agg(pl.col("clip_id").n_unique())
+    assert dict(zip((c[0] for c in clips["cells"].to_list()), clips["clip_id"].to_list(), strict=True)) == {"cuisine|living": 5, "costume|tang": 4}
+    assert len(kept) == 18, "all captions of a clip go with it"
+
+
+def test_a_varied_choice_has_the_higher_vendi_score() -> None:
+    scores = {}
+    for diverse in (False, True):
+        kept = live(pool(), targets={"cuisine": 20}, diverse=diverse)
+        scores[diverse] = evenness.vendi(kept["zh_vector"].to_numpy())
+    assert scores[True] > scores[False] + 0.3
+
+
+def test_order_of_the_pool_does_not_matter() -> None:
+    frame = pool()
+    for params in ({"targets": {"cuisine": 9, "costume": 3}}, {"per_clip": 1, "per_source": 7}, {"by_language": True, "tail": 0.2}):
+        mixed = frame[random.Random(1).sample(range(len(frame)), len(frame))]
+        assert sorted(live(mixed, **params)["id"]) == sorted(live(frame, **params)["id"])
+
+
+def test_caps_per_clip_and_source() -> None:
+    kept = live(pool(), per_clip=1, per_source=7)
+    assert kept["clip_id"].is_unique().all()
+    assert kept.group_by("source").len().sort("source").rows() == [("a", 7), ("b", 7)]
+
+
+def test_a_dry_run_drops_nothing_and_says_why() -> None:
+    frame = pool()
+    out = call(STAGE, frame, STAGE.parse({"targets": {"cuisine": 3}, "dry_run": True}), RES, "balance")
+    assert out["drop"].null_count() == len(frame)
+    assert out.filter(pl.col("would_drop").is_not_null())["would_drop"].str.contains("target").all()
+    assert out["would_drop"].null_count() == 6
+
+
+def test_the_report_compares_before_and_after() -> None:
+    frame = pool()
+    vectors = dict(zip(frame["id"], frame["zh_vector"].to_numpy(), strict=True))
+    before = evenness.measure(frame.select("id", "cells").iter_rows(), vectors)
+    after = evenness.measure(live(frame, targets={"cuisine": 10, "costume": 10}).select("id", "cells").iter_rows(), vectors)
+    assert after["effective"] > before["effective"]
+    assert after["gini"] < before["gini"]
+    assert evenness.compare(before, after)[0]["cell"] == "cuisine|living"
+
+
+def test_what_is_lacking_and_wrong_targets() -> None:
+    items = [quota.Item("r", "c", "s", ("cuisine|living|none",))]
+    assert quota.lacking(items, {"cuisine": 3, "costume|tang": 1}) == {"cuisine": 2, "costume|tang": 1}
+    with pytest.raises(RecipeError, match=r"a\|b\|c\|d"):
+        STAGE.parse({"targets": {"a|b|c|d": 1}})
