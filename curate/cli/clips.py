@@ -160,10 +160,16 @@ def provenance(paths: list[Path] = PATHS, out: str = OUT, workers: int = WORKERS
 
 
 @app.command()
-def presets() -> None:
+def presets(as_json: bool = JSON) -> None:
     """Print the cut-offs of published recipes, and which of them can be applied to our scores."""
     from curate.media import presets as known
 
+    if as_json:
+        loaded = ((name, known.load(name)) for name in known.names())
+        emit(
+            {name: {"rules": [{"column": r.column, "low": r.low, "high": r.high} for r in rules], "notes": notes} for name, (rules, notes) in loaded}
+        )
+        return
     for name in known.names():
         rules, notes = known.load(name)
         say(name + "".join(f"\n  {r.column}: {r.low if r.low is not None else ''} to {r.high if r.high is not None else ''}" for r in rules))

@@ -176,9 +176,7 @@ def show_coverage(measured: Any, taxonomy: Any) -> None:
     blocks = [[*eras, "living"][i : i + room] for i in range(0, len(eras) + 1, room)]
     for block in blocks:
         head = ["主题 theme", *[taxonomy.label("eras", e)[:2] if e != "living" else "—" for e in block]]
-        rows = [
-            [f"{taxonomy.label('themes', t)} {t}"[:24], *[measured.cells.get(f"{t}|{e}", 0) or "·" for e in block]] for t in taxonomy.theme_ids
-        ]
+        rows = [[f"{taxonomy.label('themes', t)} {t}"[:24], *[measured.cells.get(f"{t}|{e}", 0) or "·" for e in block]] for t in taxonomy.theme_ids]
         table("coverage: clips per theme × era (— = no period)", head, rows, right=tuple(range(1, len(head))))
     for lang in ("zh", "en"):
         for line in sentences(measured, taxonomy, lang):
@@ -194,11 +192,16 @@ def balance(
     read: str = READ,
     embedder: str = EMBEDDER,
     model: str = MODEL,
+    as_json: bool = JSON,
 ) -> None:
     """Say which rows would leave to even out the coverage, and why."""
     from curate import plain
 
+    if cap != "auto" and not cap.isdecimal():
+        raise UsageError(f"--cap {cap!r} is neither a number nor auto")
     value: int | str = "auto" if cap == "auto" else int(cap)
     rows = plain.balance(_load(source, read).frame, plain.default_resources(embedder, model, seed), {"cap": value, "everyday": everyday})
     write_rows(rows, out)
+    if as_json and out != "-":
+        emit({"rows": len(rows), "kept": sum(r["keep"] for r in rows), "out": out})
     note(f"{len(rows)} rows, {sum(r['keep'] for r in rows)} kept")
