@@ -167,7 +167,7 @@ def clip_name(clip_id: str, start: float | None, end: float | None, suffix: str)
 
     Example:
         >>> clip_name("舞龙 1", None, None, ".mp4")
-        '1-4e2d5a0d5b.mp4'
+        '1-de3644764e.mp4'
     """
     digest = hashlib.blake2b(json.dumps([clip_id, start, end]).encode(), digest_size=5).hexdigest()
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(clip_id).stem if "/" in clip_id or clip_id.endswith(suffix) else clip_id).strip("-")[:40]

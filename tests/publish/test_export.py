@@ -241,7 +241,7 @@ def test_release_with_clips_loads_as_clips(with_clips: Path, tmp_path: Path, mon
     folder = tmp_path / "project"
     (folder / "clips").mkdir(parents=True)
     draw(folder / "clips" / "one.mp4", 60, 96, 64)
-    data = rows(12)
+    data = rows(5 if mode == "cut" else 12)
     for i, row in enumerate(data):
         row["uri"] = f"clips/{i}.mp4"
         shutil.copyfile(folder / "clips" / "one.mp4", folder / row["uri"])
@@ -262,8 +262,8 @@ def test_release_with_clips_loads_as_clips(with_clips: Path, tmp_path: Path, mon
         for row in items:
             assert seen.setdefault(row["clip_id"], split) == split
             assert Path(row["video"]["path"]).read_bytes()[4:8] == b"ftyp"
-    assert sum(len(v) for v in loaded.values()) == 13
-    first = next(release.glob("data/train/clips/*/*"))
+    assert sum(len(v) for v in loaded.values()) == len(data)
+    first = next(release.glob("data/*/clips/*/*"))
     assert first.is_symlink() is (mode == "link")
     if mode == "cut":
         from curate.media.probe import probe
