@@ -128,13 +128,15 @@ class Person:
 
     def decide(self, key: str) -> None:
         """Press a key that decides, and wait until the store has the decision and the next item is there."""
+        marker = '[class*="st-key-item-"]'
+        shown = self.page.locator(marker).first.get_attribute("class")
         before = len(self.app.store.log(reviewer=self.name, limit=10_000))
         self.page.keyboard.press(key)
-        for _ in range(600):
-            if len(self.app.store.log(reviewer=self.name, limit=10_000)) > before:
-                break
-            self.page.wait_for_timeout(50)
+        self.page.wait_for_function(
+            "([m, c]) => { const e = document.querySelector(m); return !e || e.className !== c; }", arg=[marker, shown], timeout=60_000
+        )
         self.settle()
+        assert len(self.app.store.log(reviewer=self.name, limit=10_000)) == before + 1
 
     def see(self, text: str) -> None:
         self.page.get_by_text(text, exact=False).first.wait_for(timeout=15_000)

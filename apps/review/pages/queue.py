@@ -106,10 +106,21 @@ def back():
 
 def decide(item, verdict, edits=None, labels=()):
     """Store one decision and go on. What the reviewer saw as their newest decision travels along."""
+    if S.get("last") == (verdict, item.item_id) and S.get("pinned") != item.item_id:
+        # A second press before the next item was on the screen: it is not meant for an item nobody has seen.
+        return
     seconds = time.monotonic() - S.get("since", time.monotonic())
     note = S.get(f"note-{item.item_id}", "")
     d = Decision(
-        item.item_id, me(), verdict, edits=edits or {}, labels=labels, note=note, seconds=seconds, base=S.get("base"), app_version=__version__
+        item.item_id,
+        me(),
+        verdict,
+        edits=edits or {},
+        labels=labels,
+        note=note,
+        seconds=seconds,
+        base=S.get("bases", {}).get(item.item_id),
+        app_version=__version__,
     )
     try:
         receipt = ui.store().record(d)
@@ -321,24 +332,8 @@ def head(item):
                     ui.difference(str(item.shown.get(lang) or ""), str(text))
 
 
-def main():
-    item = shown()
-    head(item)
-    if S.get("mode") == "help":
-        st.info(t("guide") if ui.lang() == "zh" else t("guide.en"))
-    if item is None:
-        st.success(t("queue.done.filter" if filtered() else "queue.done"))
-        moves()
-        return
-    if S.get("current") != item.item_id:
-        S.current, S.since = item.item_id, time.monotonic()
-        newest = ui.store().newest(item.item_id, me())
-        S.base = newest["decision_id"] if newest else None
-        for reason in REASONS:
-            S[f"reason-{reason}"] = False
-        if S.get("mode") is None and ui.store().draft(item.item_id, me()):
-            S.mode = "edit"
-    ui.tags([t(f"why.{w}") for w in item.why.split("|") if w])
+def draw(item):
+    """Everything about one item."""
     media = item.shown.get("media") or {"kind": "none"}
     seen = media.get("file") or media.get("sheet")
     left, right = st.columns([5, 7]) if seen else (st.container(), st.container())
@@ -357,6 +352,28 @@ def main():
     with right:
         background(item)
         ui.tags([ui.label("themes", x) for x in item.shown.get("themes", ())] + [ui.label("eras", x) for x in item.shown.get("eras", ())])
+
+
+def main():
+    item = shown()
+    head(item)
+    if S.get("mode") == "help":
+        st.info(t("guide") if ui.lang() == "zh" else t("guide.en"))
+    if item is None:
+        st.success(t("queue.done.filter" if filtered() else "queue.done"))
+        moves()
+        return
+    if S.get("current") != item.item_id:
+        S.current, S.since = item.item_id, time.monotonic()
+        newest = ui.store().newest(item.item_id, me())
+        S.bases = {item.item_id: newest["decision_id"] if newest else None}
+        for reason in REASONS:
+            S[f"reason-{reason}"] = False
+        if S.get("mode") is None and ui.store().draft(item.item_id, me()):
+            S.mode = "edit"
+    ui.tags([t(f"why.{w}") for w in item.why.split("|") if w])
+    with st.container(key=f"item-{item.item_id}"):
+        draw(item)
 
 
 main()
