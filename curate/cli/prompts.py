@@ -80,7 +80,7 @@ def pack(
 @app.command()
 def evalset(
     out: Path = typer.Option(..., "-o", "--out", help="Folder to write."),
-    n: int = typer.Option(1233, "-n", min=1, help="How many prompts, shared out evenly over era and theme."),
+    n: int = typer.Option(1230, "-n", min=1, help="How many prompts, shared out evenly over era and theme."),
     seed: int = SEED,
     as_json: bool = JSON,
 ) -> None:

@@ -135,6 +135,7 @@ def _en_values(s: Slots, adj: dict[str, str]) -> dict[str, str]:
         "C_as": "yes" if not re.search(r" (until|reveals|dwindles|empty)\b", camera) else "",
         "c": s.camera.label.en, "t": s.time.en, "t_adj": adj[s.time.zh], "Y": s.style.en, "K": s.colour.en if s.colour else "",
         "M": s.mood.en if s.mood else "", "noP": "" if s.place else "yes",
+        "w": "and" if " while " in light else "while",
         "A_plain": "" if re.search(r"\b(as|while|until|when)\b", does) else "yes",
     }  # fmt: skip
 

@@ -21,6 +21,8 @@ LIVING = "living"
 _FOLDER = Path(__file__).resolve().parent
 _PLURAL = frozenset({"kids", "troop", "crowd", "ladies"})
 _FEMALE = frozenset({"cf", "ef"})
+# The table has no dress for rulers.
+_RULER = re.compile("皇|君王|国王|国主|可汗|大汗|王妃|太后")
 # Their acts of one period are mostly about named people and events.
 PLAIN_SHARE = 0.5
 _NAMED_THEMES = frozenset({"history", "literature", "science-medicine", "modern-china", "military"})
@@ -305,7 +307,7 @@ def _period(book: Book, act: Act, era: str, rng: Random) -> Pair | None:
 
 def _dresses_for(book: Book, act: Act, era: str, rng: Random) -> tuple[Pair, ...]:
     """Dress that fits: none where the act says it, none of the Han for other peoples, not always for people known by name."""
-    if act.dress[-1] in "-!" or act.theme == "ethnic-cultures":
+    if act.dress[-1] in "-!" or act.theme == "ethnic-cultures" or _RULER.search(act.who.zh):
         return ()
     found = book.dress[era].get(act.dress, ())
     if not found:
