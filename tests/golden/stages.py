@@ -1,0 +1,53 @@
+"""The guard against stale cached steps: what each stage's source looked like at its version."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import sys
+from pathlib import Path
+
+from curate import stages
+from tests.conftest import ROOT
+
+FILE = Path(__file__).with_name("stages.json")
+# Modules below the stages whose meaning shapes what they return (DESIGN: the levels 0 to 2).
+GROUND = (
+    "text langid tokenize schema lexicon taxonomy matcher unionfind years eras decisive minhash pairs index embed use_fast head tagging checks.verdict "
+    "checks.anachronism checks.confusion checks.flags checks.knowledge checks.mismatch checks.pairfit checks.reading checks.sensitive"
+).split()
+
+
+def fingerprint(source: str) -> str:
+    """Return a hash of what a module does: its syntax tree without docstrings, comments and layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and body:
+            first = body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+                node.body = body[1:] or [ast.Pass()]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+
+
+def _imported(source: str) -> list[str]:
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("curate"):
+            names |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+    return sorted(n for n in (x.removeprefix("curate.") for x in names) if n in GROUND)
+
+
+def _source(module: str) -> str:
+    return (ROOT / "curate" / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+
+
+def current() -> dict[str, dict[str, object]]:
+    """Return per stage its version, the hash of its source, and of the ground modules that it imports."""
+    out: dict[str, dict[str, object]] = {}
+    for stage in stages.BUILTIN:
+        source = inspect.getsource(sys.modules[stage.fn.__module__])
+        ground = {m: fingerprint(_source(m)) for m in _imported(source)}
+        out[stage.name] = {"version": stage.version, "source": fingerprint(source), "ground": ground}
+    return out
