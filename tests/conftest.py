@@ -6,12 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from curate.embed import HashEmbedder
 from curate.lexicon import Lexicon
 from curate.plain import shipped_lexicon, shipped_taxonomy
 from curate.stage import Resources
 from curate.taxonomy import Taxonomy
+
+# Tests are not timed: a busy machine must not make one fail.
+settings.register_profile("leishu", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("leishu")
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "curate" / "recipes" / "sample"
