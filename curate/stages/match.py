@@ -39,9 +39,9 @@ def find_terms(lexicon: Lexicon, zh: str, en: str) -> list[dict[str, object]]:
 
 def _nested(spans: list[tuple[int, str, str, int, int]], rows: int) -> pl.Series:
     """Gather spans into one list per row; polars takes a list of dicts apart ten times slower."""
-    names = ["row", *(f.name for f in TERMS.inner.fields)]
-    columns = list(zip(*spans, strict=True)) if spans else [[] for _ in names]
-    types = [pl.UInt32(), *(f.dtype for f in TERMS.inner.fields)]
+    fields: dict[str, pl.DataType] = {"row": pl.UInt32(), "term_id": pl.String(), "lang": pl.String(), "start": pl.UInt32(), "end": pl.UInt32()}
+    names, types = list(fields), list(fields.values())
+    columns: list[list[object]] = [list(c) for c in zip(*spans, strict=True)] if spans else [[] for _ in names]
     flat = pl.DataFrame([pl.Series(n, c, dtype=t) for n, c, t in zip(names, columns, types, strict=True)])
     grouped = flat.select("row", terms=pl.struct(names[1:])).sort("row", maintain_order=True).group_by("row", maintain_order=True).agg("terms")
     every = pl.DataFrame({"row": pl.int_range(rows, dtype=pl.UInt32, eager=True)})
