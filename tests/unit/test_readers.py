@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -354,9 +355,9 @@ def test_what_a_writer_wrote_is_read_back(write: Write, cells: list[tuple[str, s
     writer.writerows([("id", "zh", "en"), *rows])
     loaded = plain.load(write("h.csv", out.getvalue().encode()))
     assert loaded.bad == []
-    assert [(i, z.replace("\r\n", "\n"), e.replace("\r\n", "\n")) for i, z, e in rows_of(loaded)] == [
-        (i, z.replace("\r\n", "\n"), e.replace("\r\n", "\n")) for i, z, e in rows
-    ]
+    # Line ends inside a cell come back as one line feed.
+    want = [tuple(re.sub(r"\r*\n", "\n", v) for v in row) for row in rows]
+    assert [tuple(re.sub(r"\r*\n", "\n", v or "") for v in row) for row in rows_of(loaded)] == want
 
 
 def test_binary_cells_that_are_no_text(tmp_path: Path) -> None:
