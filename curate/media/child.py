@@ -65,6 +65,14 @@ def limit_self(memory: int, output: int) -> None:
 
 def peak_mb() -> float:
     """Return the highest resident memory of this process, MiB."""
+    # The kernel's own mark first: ``ru_maxrss`` of a child starts at what its parent held.
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return round(int(line.split()[1]) / 1024, 1)
+    except OSError:
+        pass  # no such file outside Linux
     try:
         import resource
     except ImportError:
@@ -73,15 +81,18 @@ def peak_mb() -> float:
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
-def answer(task: str, args: dict[str, Any]) -> dict[str, Any]:
+def answer(task: str, args: dict[str, Any], prepare: bool = False) -> dict[str, Any]:
     """Do one task; every failure becomes a reason.
 
     Args:
         task: name in ``TASKS``.
         args: arguments of the function.
+        prepare: only import what the task needs.
     """
     module, name = TASKS[task]
     try:
+        if prepare:
+            return {"value": importlib.import_module(module).__name__}
         return {"value": getattr(importlib.import_module(module), name)(**args)}
     except Refused as e:
         return {"reason": e.reason, "note": e.note}
@@ -114,7 +125,7 @@ def _serve() -> None:
         # If the parent is gone nobody would end a hanging decoder; the alarm does.
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, float(message["seconds"]) + 90.0)
-        result = answer(message["task"], message["args"])
+        result = answer(message["task"], message["args"], bool(message.get("prepare")))
         data = wire.pack({**result, "peak_mb": peak_mb()})
         view = memoryview(data)
         while view:

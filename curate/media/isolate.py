@@ -24,7 +24,8 @@ from curate.media import wire
 MAX_TASKS = 200
 # Above this share of its memory a child is replaced before the next file.
 WORN = 0.6
-_EXTRA_START = 60.0
+# A new child may take so long to import its libraries, on a slow disk.
+_START = 60.0
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,15 @@ class Child:
         message = wire.pack({"task": task, "args": args, "seconds": allowed})
         try:
             assert process.stdin is not None
+            if fresh:
+                # A new child has to import its libraries, which is no fault of the file.
+                process.stdin.write(wire.pack({"task": task, "args": {}, "seconds": _START, "prepare": True}))
+                process.stdin.flush()
+                self._read(process, started + _START)
+                started = time.perf_counter()
             process.stdin.write(message)
             process.stdin.flush()
-            # A new child also has to import its libraries, which is no fault of the file.
-            answer = self._read(process, started + allowed + (_EXTRA_START if fresh else 0.0))
+            answer = self._read(process, started + allowed)
         except TimeoutError:
             self.kill()
             return Outcome(None, "timeout", f"more than {allowed:.0f} s", time.perf_counter() - started)

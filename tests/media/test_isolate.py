@@ -52,6 +52,12 @@ def test_hang_crash_and_bomb_cost_one_task_each() -> None:
         assert pool.call("sleep", {"seconds": 0}).value == 0
 
 
+def test_memory_of_the_parent_is_not_counted_against_a_child() -> None:
+    ballast = bytearray(b"x" * (400 << 20))
+    with Pool(Limits(seconds=5.0), 1) as pool:
+        assert pool.call("sleep", {"seconds": 0}).peak_mb < len(ballast) / (2 << 20)
+
+
 def test_outcomes_keep_the_order_of_the_jobs() -> None:
     with Pool(Limits(), 2) as pool:
         jobs = [(None, {"seconds": s}) for s in (0.2, 0.0, 0.1, 0.0)]
