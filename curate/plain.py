@@ -19,7 +19,7 @@ from curate.embed import Embedder, make_embedder
 from curate.errors import DataError, UsageError, did_you_mean
 from curate.lexicon import Lexicon
 from curate.readers.base import Bad
-from curate.readers.columns import Spec, describe, guess, to_records
+from curate.readers.columns import Spec, completed, describe, guess, to_records
 from curate.recipe import Input, parse_yaml
 from curate.schema import RECORD, record_id
 from curate.search import Pool
@@ -93,12 +93,13 @@ def load(path: Path, read: str = "auto", columns: Mapping[str, str] | None = Non
     spec = Spec(item.name)
     frames: list[pl.DataFrame] = []
     out = Loaded(pl.DataFrame(schema=RECORD))
-    rows = 0
+    rows, seen = 0, dict[str, None]()
     for batch in (b for f in files for b in readers.load()[name].fn(f, params)):
         out.bad += batch.bad
         out.notes += batch.notes
         if not len(batch.frame):
             continue
+        batch.frame = completed(batch.frame, seen)
         mapping = guess(batch.frame.columns, item.map)
         if not frames:
             out.notes.append(f"columns: {describe(mapping)}")
@@ -110,6 +111,10 @@ def load(path: Path, read: str = "auto", columns: Mapping[str, str] | None = Non
         first = f": {out.bad[0].file}:{out.bad[0].line}: {out.bad[0].note}" if out.bad else ""
         raise DataError(f"no record could be read from {path}{first}", hint="is the file empty?")
     out.frame = pl.concat(frames)
+    shared = out.frame.get_column("source_id").value_counts().filter(pl.col("count") > 1)
+    if len(shared):
+        first = out.frame.filter(pl.col("source_id").is_in(shared["source_id"].to_list()))["source_id"][0]
+        out.notes.append(f"ids: {int(shared['count'].sum())} rows share {len(shared)} ids, the first is {first!r}; the answers name rows by id")
     return out
 
 

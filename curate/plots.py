@@ -69,8 +69,7 @@ def heat_map(cov: Coverage, taxonomy: Taxonomy, path: Path, lang: str = "zh", fo
     counts = np.array([[cov.cells.get(f"{t}|{e}", 0) for e in eras] for t in themes], dtype=float)
     figure, axes = plt.subplots(figsize=(15, 8))
     shown = np.ma.masked_equal(counts, 0)
-    colours = plt.get_cmap("YlOrRd").copy()
-    colours.set_bad("#ffffff")
+    colours = plt.get_cmap("YlOrRd").with_extremes(bad="#ffffff")
     axes.pcolormesh(np.log1p(shown), cmap=colours, vmin=0, vmax=max(1.0, float(np.log1p(counts.max()))), edgecolors="#dddddd", linewidth=0.6)
     top = counts.max()
     for i, theme in enumerate(themes):

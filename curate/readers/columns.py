@@ -140,9 +140,13 @@ def to_records(batch: Batch, mapping: Mapping[str, str], spec: Spec, first_row: 
 
     Returns:
         The records with their lines, and the rows that are no records.
+
+    Raises:
+        SchemaError: a caption column holds numbers, truth values or dates.
     """
     frame = batch.frame
     bad: list[Bad] = []
+    _check_types(frame, mapping)
     columns = {t: _strings(frame, s) for t, s in mapping.items() if s in frame.columns}
     lines = frame.get_column("_line").to_list()
     n = len(frame)
@@ -170,6 +174,14 @@ def to_records(batch: Batch, mapping: Mapping[str, str], spec: Spec, first_row: 
         bad.append(Bad(batch.file, at[i], "wrong_type", note, canonical_json({k: str(v) for k, v in rows[i].items()}).encode()[:RAW_LIMIT]))
     wrong = {i for i, _ in faults}
     return Records(records, bad, [line for i, line in enumerate(at) if i not in wrong])
+
+
+def _check_types(frame: pl.DataFrame, mapping: Mapping[str, str]) -> None:
+    for target in ("zh", "en", "caption"):
+        dtype = frame.schema.get(mapping.get(target, ""))
+        if dtype is not None and (dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean):
+            hint = f"name the column of the captions in the recipe: map: {{{target}: COLUMN}}; the columns are: {', '.join(frame.columns[:-1])}"
+            raise SchemaError(f"the column {mapping[target]!r}, taken as {target!r}, holds {dtype}, not text", hint=hint)
 
 
 def _strings(frame: pl.DataFrame, column: str) -> list[str | None]:
@@ -248,7 +260,8 @@ def _row(
         values = columns.get(name)
         return values[i] if values is not None else None
 
-    source_id = get("source_id") or number
+    # In a file with ids a bare row number could be another row's id.
+    source_id = get("source_id") or (f"row-{number}" if "source_id" in columns else number)
     uri, kind = get("uri"), get("media")
     if kind and kind not in _ENUMS["media"] and "uri" not in columns:
         # Many sets call the file name "media".

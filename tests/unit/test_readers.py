@@ -469,3 +469,27 @@ def test_the_shipped_messy_file() -> None:
             continue
         assert (zh is None) == (only.get(ident) == "en_only")
         assert (en is None) == (only.get(ident) == "zh_only")
+
+
+def test_a_caption_column_of_numbers_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "types.parquet"
+    pl.DataFrame({"id": [1, 2], "zh": [1.5, 2.5], "en": ["a cat", "a dog"]}).write_parquet(path)
+    with pytest.raises(SchemaError, match=r"'zh'.*Float64"):
+        plain.load(path)
+
+
+def test_ids_that_are_missing_or_shared_are_told_apart_or_told(write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": 2, "zh": "龙舟竞渡"}\n{"zh": "猫在睡觉"}\n{"id": 2, "zh": "狗在跑步"}\n', encoding="utf-8")
+    loaded = plain.load(path)
+    assert loaded.frame["source_id"].to_list() == ["2", "row-2", "2"]
+    assert any("2 rows share 1 ids" in note and "'2'" in note for note in loaded.notes)
+
+
+def test_plain_files_keep_a_column_that_comes_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from curate.readers import tables
+
+    monkeypatch.setattr(tables, "BATCH", 1)
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": 1, "zh": "龙舟竞渡", "en": "Dragon boats"}\n{"id": 2, "en": "A cat"}\n', encoding="utf-8")
+    assert plain.load(path).frame["zh"].to_list() == ["龙舟竞渡", None]
