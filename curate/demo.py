@@ -32,7 +32,7 @@ class Demo:
         figures: figures of the report.
         report: the report as HTML.
         notes: what was left out, and why.
-        queued: items in the review queue.
+        queued: items of the review queue that wait for somebody.
     """
 
     result: RunResult
@@ -92,9 +92,9 @@ def make(out: Path, on_event: OnEvent | None = None) -> Demo:
 
 def _queue(ws: Path, notes: list[str]) -> int:
     try:
-        from curate import review
+        from curate.reviewpush import push
 
-        return review.push(ws)
+        return push(ws).open
     except MissingExtra as e:
         notes.append(f"no review queue: {e}")
         return 0

@@ -117,7 +117,7 @@ class Item:
         suggestion: what a machine proposes; never counts as a decision.
         why: why it is asked.
         priority: higher comes first.
-        overlap: how many reviewers are wanted, at least 1.
+        overlap: how many reviewers are wanted; 0 leaves it as it is (for a new item: as many as the queue's other items want, or 1).
         tags: what it can be filtered by, ``axis:value``.
         lease: until when it is held for the reviewer who claimed it, ISO 8601.
     """
@@ -190,6 +190,27 @@ class Decision:
             self.item_id, reviewer_name(self.reviewer), self.verdict, self.decision_id, self.kind, edits, tuple(sorted(set(self.labels))),
             clean(self.note), seconds, self.base, self.app_version,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Added:
+    """What putting items into their queues changed.
+
+    Attributes:
+        new: items that were not there.
+        there: items that were there already, with their decisions.
+        raised: of these, items that more people are asked for than before.
+        lowered: of these, items that fewer people are asked for than before.
+        retired: items that left the queue.
+        returned: items that had left it and are back.
+    """
+
+    new: int = 0
+    there: int = 0
+    raised: int = 0
+    lowered: int = 0
+    retired: int = 0
+    returned: int = 0
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,25 @@ def snapshot(ws: Workspace, manifest: dict[str, Any]) -> pl.DataFrame | None:
     return pl.read_parquet(path) if digest and path.exists() else None
 
 
+def told(ws: Workspace, manifest: dict[str, Any]) -> str:
+    """Say what the step ``decide`` of a run did with people's decisions; nothing if there is no such step.
+
+    Args:
+        ws: the workspace.
+        manifest: the run's manifest.
+    """
+    rec = next((r for s in manifest["steps"] if (r := ws.record(s["key"])) and r.stage == "decide"), None)
+    if rec is None:
+        return ""
+    used = snapshot(ws, manifest)
+    if used is None:
+        return f"decide: no decisions yet ({rec.rows_in} rows unseen); after a review: curate review pull"
+    got = pl.concat([pl.read_parquet(ws.step_dir(rec.key) / p.file, columns=["review"]) for p in rec.parts])
+    counts = Counter(str(v) for v in got.get_column("review").to_list() if v != "unseen")
+    words = ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "none fits a row as it is now"
+    return f"decide: {len(used)} decisions on {sum(counts.values())} of {len(got)} rows: {words}"
+
+
 def summary(table: pl.DataFrame, decisions: pl.DataFrame | None) -> dict[str, Any]:
     """Return the review figures of a release.
 
@@ -33,11 +52,12 @@ def summary(table: pl.DataFrame, decisions: pl.DataFrame | None) -> dict[str, An
         decisions: the snapshot that the run used.
     """
     out: dict[str, Any] = {"rows": 0, "reviewed": 0, "by_verdict": {}, "reviewers": 0, "doubly": 0, "alpha": None, "released": len(table)}
+    # A lead's settlement is no second opinion: it counts neither as a reviewer nor towards agreement.
     if "review" in table.columns:
         got = Counter(str(v) for v in table.get_column("review").to_list() if v is not None)
         out.update(rows=len(table), by_verdict=dict(sorted(got.items())), reviewed=sum(got[v] for v in REVIEWED))
     if decisions is not None and {"item_id", "reviewer", "kind", "verdict", "edits"} <= set(decisions.columns):
-        measured = agreement.measure(agreement.units(decisions.iter_rows(named=True)).values())
+        measured = agreement.measure(agreement.units(decisions.filter(pl.col("kind") == "review").iter_rows(named=True)).values())
         value = measured.alpha.value
         out.update(reviewers=measured.people, doubly=measured.items, alpha=None if value is None else round(float(value), 4))
     return out

@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from curate.errors import CurateError, DataError, UsageError, did_you_mean, need_extra
-from curate.items import Decision, Item, Receipt, clean, reviewer_name
+from curate.items import Added, Decision, Item, Receipt, clean, reviewer_name
 from curate.storedesk import DECISION_COLUMNS as _DECISION
 from curate.storedesk import ITEM_COLUMNS as _ITEM
 from curate.storedesk import PLACES as _PLACES
@@ -171,27 +171,31 @@ class ReviewStore(Desk):
 
     # ---- items
 
-    def add_items(self, items: Iterable[Item], retire: bool = False) -> int:
-        """Put items into their queues; what is there already stays, with its decisions.
+    def add_items(self, items: Iterable[Item], retire: bool = False) -> Added:
+        """Put items into their queues; what is there already stays, with its decisions, and takes on the overlap given.
 
         Args:
             items: the items.
             retire: take items of the same queues that are not among these out of the queue (they keep their decisions).
 
         Returns:
-            How many were new.
+            What changed.
         """
-        given = list(items)
+        given = list({i.item_id: i for i in items}.values())
         at = stamp(self._clock())
         rows = [
             {"item_id": i.item_id, "queue": i.queue, "record_id": i.record_id, "clip_id": i.clip_id, "shown": json_text(i.shown), "at": at,
-             "suggestion": json_text(i.suggestion), "why": clean(i.why), "priority": float(i.priority), "overlap": max(1, i.overlap)}
+             "suggestion": json_text(i.suggestion), "why": clean(i.why), "priority": float(i.priority), "overlap": i.overlap}
             for i in given
         ]  # fmt: skip
         tags = [{"tag": clean(t), "item_id": i.item_id} for i in given for t in i.tags]
         queues = sorted({i.queue for i in given})
         with self._write() as c:
-            before = self._count_items(c)
+            before = self._known(c, queues)
+            usual = {q: max((o for k, o, gone in before.values() if k == q and not gone), default=1) for q in queues}
+            for r in rows:
+                known = before.get(r["item_id"])
+                r["overlap"] = r["overlap"] if r["overlap"] > 0 else known[1] if known else usual[r["queue"]]
             if retire:
                 for queue in queues:
                     self._run(c, "UPDATE items SET retired_at = :at WHERE queue = :q AND retired_at IS NULL", {"at": at, "q": queue})
@@ -210,10 +214,23 @@ class ReviewStore(Desk):
                 self._run(c, "INSERT INTO item_tags (tag, item_id) VALUES (:tag, :item_id) ON CONFLICT DO NOTHING", tags)
             for queue in queues:
                 self._run(c, f"{_PLACES} WHERE queue = :q", {"q": queue})
-            return self._count_items(c) - before
+        self._starts.clear()
+        return self._added(before, {r["item_id"]: r["overlap"] for r in rows}, retire)
 
-    def _count_items(self, c: Any) -> int:
-        return int(self._run(c, "SELECT count(*) FROM items").scalar_one())
+    def _known(self, c: Any, queues: Sequence[str]) -> dict[str, tuple[str, int, bool]]:
+        """Queue, overlap and whether it is retired, per item that is there."""
+        sql = "SELECT item_id, queue, overlap, retired_at FROM items WHERE queue = :q"
+        rows = [r for q in queues for r in self._rows(c, sql, {"q": q})]
+        return {r["item_id"]: (r["queue"], r["overlap"], r["retired_at"] is not None) for r in rows}
+
+    @staticmethod
+    def _added(before: Mapping[str, tuple[str, int, bool]], after: Mapping[str, int], retire: bool) -> Added:
+        there = {i: before[i] for i in after if i in before}
+        return Added(
+            new=len(after) - len(there), there=len(there), raised=sum(after[i] > o for i, (_, o, _) in there.items()),
+            lowered=sum(after[i] < o for i, (_, o, _) in there.items()), returned=sum(gone for *_, gone in there.values()),
+            retired=sum(not gone for i, (*_, gone) in before.items() if i not in after) if retire else 0,
+        )  # fmt: skip
 
     def _items(self, c: Any, ids: Sequence[str], lease: str = "") -> list[Item]:
         if not ids:

@@ -66,6 +66,7 @@ def run(
     as_json: bool = JSON,
 ) -> None:
     """Run a recipe; what did not change is taken from the workspace."""
+    from curate import reviewfacts
     from curate.run import run as do_run
 
     with progress() as tell:
@@ -76,7 +77,8 @@ def run(
         ledger(result.manifest)
         for line in result.records[0].notes:
             note(line)
-        say(f"workspace: {result.workspace.root}   run: {result.run_id}")
+        told = reviewfacts.told(result.workspace, result.manifest)
+        say(f"{told}\n" * bool(told) + f"workspace: {result.workspace.root}   run: {result.run_id}")
 
 
 def ledger(manifest: dict[str, Any]) -> None:

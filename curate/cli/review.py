@@ -19,15 +19,18 @@ QUEUE = typer.Option("", "--queue", "-q", help="The queue; the newest one, or fo
 @app.command()
 def push(
     workspace: Path = WORKSPACE, queue: str = QUEUE, store: str = STORE, as_json: bool = JSON,
-    overlap: int = typer.Option(1, min=1, help="How many people see each item."),
+    overlap: int = typer.Option(None, min=1, help="How many people see each item, those already in the queue too; 1 in a new queue, else as it was."),
     most: int = typer.Option(None, min=1, help="At most so many items, the most urgent ones."),
 ) -> None:  # fmt: skip
     """Put the rows that the stage `sample` marked into a queue; unchanged captions keep their decisions."""
-    from curate.review import push as do_push
+    from curate.reviewpush import push as do_push
 
     with working("reading rows, bringing clips"):
-        new = do_push(workspace, queue, store, overlap, most)
-    emit({"new": new}) if as_json else say(f"{new} new items; next: curate review serve --workspace {workspace}")
+        done = do_push(workspace, queue, store, overlap, most)
+    if as_json:
+        emit({"queue": done.queue, "items": done.items, "open": done.open, **done.changes.__dict__})
+    else:
+        say(f"{done.words()}\nnext: curate review serve --workspace {workspace}")
 
 
 @app.command()
@@ -37,9 +40,10 @@ def pull(workspace: Path = WORKSPACE, queue: str = QUEUE, store: str = STORE, as
 
     got = do_pull(workspace, queue, store)
     if as_json:
-        emit({"path": str(got.path), "sha256": got.sha256, "decisions": got.decisions})
+        emit({"path": str(got.path), "sha256": got.sha256, "decisions": got.decisions, "queue": got.queue, "unread": got.unread})
     else:
-        say(f"{got.decisions} decisions in {got.path}")
+        say(f"{got.decisions} decisions of queue {got.queue} in {got.path}")
+        say(f"the next run would not use them: {got.unread}" if got.unread else "next: curate run RECIPE, then curate release RECIPE")
 
 
 @app.command()

@@ -90,7 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         app = e2e.App(Path(name))
         began = time.perf_counter()
-        new = app.store.add_items(items(args.items))
+        new = app.store.add_items(items(args.items)).new
         print(json.dumps({"where": "push", "items": new, "seconds": round(time.perf_counter() - began, 1)}))
         print(json.dumps(in_store(app.store, "a", args.decisions, 0)))
         print(json.dumps(in_store(app.store, "b", args.decisions, min(20_000, args.items // 3))))

@@ -9,10 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curate import agreement, review
+from curate import agreement, review, reviewpush
 from curate.errors import DataError, UsageError
 from curate.items import Decision
 from curate.lexicon import Lexicon
+from curate.reviewpush import push
 from curate.run import RunResult, run
 from curate.text import normalize, to_simplified
 from tests.review import demo
@@ -34,8 +35,8 @@ def ws(made: RunResult, tmp_path: Path) -> Path:
 
 
 def test_push_shows_flags_terms_clips_and_neighbours(ws: Path) -> None:
-    assert review.push(ws, "demo") == len(demo.ROWS)
-    assert review.push(ws, "demo") == 0
+    assert push(ws, "demo").new == len(demo.ROWS)
+    assert push(ws, "demo").new == 0
     store = review.open_store(ws)
     by_source = {i.shown["from"]["source_id"]: i for i in store.page("demo", limit=99)[1]}
     first = by_source["1"]
@@ -62,7 +63,7 @@ def test_flags_on_traditional_text_and_their_rewrites(lexicon: Lexicon) -> None:
         {**flag, "lang": "zh", "start": zh.index("辫子"), "end": zh.index("辫子") + 2, "suggestion": "高髻 / 发髻"},
         {**flag, "lang": "en", "start": en.index("queue"), "end": en.index("queue") + 5, "suggestion": ""},
     ]
-    marks, flags, suggestion = review._marks(row, lexicon)
+    marks, flags, suggestion = reviewpush._marks(row, lexicon)
     assert [f["text"] for f in flags] == ["辮子", "queue"]
     assert suggestion == {"zh": "唐代的　宮女留著「高髻」。", "agent": "check"}
     assert [(m["kind"], m["severity"]) for m in marks] == [("flag", "error")] * 2
@@ -70,7 +71,7 @@ def test_flags_on_traditional_text_and_their_rewrites(lexicon: Lexicon) -> None:
 
 def test_decisions_come_back_as_a_stage(made: RunResult, ws: Path) -> None:
     recipe = Path(made.manifest["base"]) / "recipe.yaml"
-    review.push(ws, "demo")
+    push(ws, "demo")
     store = review.open_store(ws)
     ids = {i.shown["from"]["source_id"]: i.item_id for i in store.page("demo", limit=99)[1]}
     store.record(Decision(ids["1"], "a", "edit", edits={"en": "Dragon boats race at the Dragon Boat Festival."}))
@@ -107,13 +108,13 @@ def test_a_changed_caption_is_asked_again(tmp_path: Path) -> None:
     rows = [{**r, "video": None} for r in demo.ROWS[:3]]
     demo.finished(tmp_path, rows, check=False)
     ws = tmp_path / "ws"
-    assert review.push(ws) == 3
+    assert push(ws).new == 3
     store = review.open_store(ws)
     for item in store.page("demo")[1]:
         store.record(Decision(item.item_id, "a", "accept"))
     rows[0] = {**rows[0], "en": "Dragon boats."}
     demo.finished(tmp_path, rows, check=False)
-    assert review.push(ws) == 1
+    assert push(ws).new == 1
     assert [i.shown["en"] for i in store.claim("demo", "a", 9)] == ["Dragon boats."]
     assert review.state(store, "demo")["reviewed"] == 2
     assert len(store.decisions("demo")) == 3, "the decision on the old caption is kept"
@@ -128,7 +129,7 @@ def test_pull_without_a_queue_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no queue"):
         review.pull(tmp_path / "ws")
     with pytest.raises(UsageError, match="overlap"):
-        review.push(tmp_path / "ws", overlap=0)
+        push(tmp_path / "ws", overlap=0)
 
 
 def test_figures_equal_those_of_the_krippendorff_package() -> None:

@@ -15,16 +15,16 @@ import pytest
 from curate import store as store_module
 from curate import storeschema
 from curate.errors import CurateError, DataError, UsageError
-from curate.items import REASONS, Decision
+from curate.items import REASONS, Added, Decision
 from curate.store import ReviewStore
 from tests.review.conftest import Clock, make_items
 
 
 def test_pushing_twice_adds_nothing_and_keeps_decisions(store: ReviewStore) -> None:
     items = make_items(5)
-    assert store.add_items(items) == 5
+    assert store.add_items(items).new == 5
     store.record(Decision(items[0].item_id, "a", "accept"))
-    assert store.add_items(items) == 0
+    assert store.add_items(items) == Added(there=5)
     assert len(store.decisions("q")) == 1
     assert store.items("q").filter(item_id=items[0].item_id)["places"].to_list() == [0]
 
@@ -48,6 +48,21 @@ def test_retired_items_leave_the_queue_and_come_back_with_their_decisions(store:
     store.add_items(items, retire=True)
     assert store.page("q")[0] == 4
     assert store.page("q", state="done")[0] == 1
+
+
+def test_pushing_again_with_another_overlap_says_so(store: ReviewStore) -> None:
+    items = make_items(4)
+    store.add_items(items[:3])
+    store.record(Decision(items[0].item_id, "a", "accept"))
+    assert store.claim("q", "b", 9)[0].record_id == "r1"
+    store.release("b")
+    assert store.add_items([replace(i, overlap=2) for i in items[:3]]) == Added(there=3, raised=3)
+    assert store.claim("q", "b", 9)[0].record_id == "r0", "an item that one person has decided waits for a second one"
+    assert store.add_items([replace(i, overlap=0) for i in items]) == Added(new=1, there=3)
+    assert set(store.items("q")["overlap"]) == {2}, "no overlap given: as it was; a new item as the others"
+    assert store.add_items(items[1:], retire=True) == Added(there=3, lowered=3, retired=1)
+    assert store.add_items(items[:1]) == Added(there=1, lowered=1, returned=1)
+    assert store.items("q").filter(record_id="r0")["places"].to_list() == [0]
 
 
 def test_claims_come_by_priority_and_nobody_gets_the_same(store: ReviewStore) -> None:
