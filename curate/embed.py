@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from curate import plugins
 from curate.errors import CurateError, RecipeError, did_you_mean, need_extra
 
 Vectors = npt.NDArray[np.float32]
@@ -188,7 +189,7 @@ def make_embedder(name: str, model: str = "", revision: str = "", prompt: str = 
     """Build an embedder by its name in the recipe.
 
     Args:
-        name: ``use``, ``st`` or ``hash``.
+        name: ``use``, ``st``, ``hash``, or that of a plugin.
         model: for ``st``, the folder or hub id.
         revision: for ``st``, commit or tag.
         prompt: for ``st``, a prefix for every text.
@@ -208,4 +209,8 @@ def make_embedder(name: str, model: str = "", revision: str = "", prompt: str = 
         if not model:
             raise RecipeError("embedder 'st' needs a model", hint="set resources.embedder.model to a folder or a hub id")
         return SentenceTransformerEmbedder(model, revision, prompt)
-    raise RecipeError(f"unknown embedder {name!r}", hint=did_you_mean(name, NAMES))
+    makers: dict[str, Callable[[str], Embedder]] = plugins.merged("curate.embedders", {}, Callable)  # type: ignore[type-abstract]
+    if name in makers:
+        return makers[name](model)
+    hint = plugins.why_not("curate.embedders", name) or did_you_mean(name, [*NAMES, *makers])
+    raise RecipeError(f"unknown embedder {name!r}", hint=hint)

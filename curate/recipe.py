@@ -14,6 +14,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from curate import plugins
 from curate.errors import CurateError, RecipeError, StageError, did_you_mean
 from curate.schema import RECORD
 from curate.stage import Params, Resources, Stage
@@ -100,6 +101,7 @@ class PublishSpec(_Model):
     columns: list[str] = Field(default_factory=list)
     formats: tuple[Literal["parquet", "jsonl", "csv"], ...] = ("parquet", "jsonl")
     media: Literal["none", "link", "copy", "cut"] = "none"
+    missing_media: Literal["refuse", "keep"] = "refuse"
     prose: str | None = None
     date: str | None = Field(None, pattern=r"\d{4}-\d{2}-\d{2}")
     require_review: RequireReview | None = None
@@ -295,7 +297,7 @@ def check_chain(recipe: Recipe, stages: Mapping[str, Stage], res: Resources | No
         stage = stages.get(step.use)
         if stage is None:
             faults.append(f"{where}: there is no stage {step.use!r}")
-            hints.append(did_you_mean(step.use, stages))
+            hints.append(plugins.why_not("curate.stages", step.use) or did_you_mean(step.use, stages))
             continue
         try:
             params = stage.parse(step.with_)

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 LEVELS: list[tuple[int, str]] = [
     (9, "curate"),  # names resolved on first use
     (8, "curate.cli curate.cli.*"),
-    (7, "curate.demo curate.truth curate.reviewserve curate.publish curate.training*"),
+    (7, "curate.demo curate.truth curate.reviewserve curate.reviewprompts curate.publish curate.training*"),
     (6, "curate.run curate.ingest curate.release curate.hub curate.review curate.reviewpush curate.facts curate.reviewfacts curate.reviewmedia"),
     (5, "curate.plain curate.pairscore curate.lexicon_edit curate.explain curate.scaffold curate.card curate.croissant curate.prose curate.export*"),
     (4, "curate.prompts curate.prompts.slots curate.prompts.grammar"),
@@ -30,7 +30,7 @@ LEVELS: list[tuple[int, str]] = [
         2,
         "curate.embed curate.index curate.stage curate.head curate.eras curate.decisive curate.minhash curate.use_fast curate.items curate.leakage curate.quota",
     ),
-    (1, "curate.schema curate.tokenize curate.lexicon curate.taxonomy curate.matcher curate.data curate.unionfind curate.years"),
+    (1, "curate.schema curate.tokenize curate.lexicon curate.taxonomy curate.matcher curate.data curate.unionfind curate.years curate.plugins"),
     (0, "curate.errors curate.text curate.langid"),
 ]
 # Names of one place that a lower level may use: each says why.

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "plain": ("tag", "check", "dedup", "search", "coverage", "balance"),
     "publish": ("release", "card", "export", "publish"),
     "score": ("score",),
+    "plugins": ("plugins",),
 }
 # group name: module with ``app``
 GROUPS: dict[str, str] = {"lexicon": "lexicon", "clips": "clips", "review": "review", "prompts": "prompts"}

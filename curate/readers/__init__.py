@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from curate import plugins
 from curate.errors import DataError, RecipeError, did_you_mean
 from curate.readers import clips, folder, hf, tables, webdataset
 from curate.readers.base import Batch, Reader
@@ -20,8 +21,8 @@ BUILTIN: tuple[Reader, ...] = (*tables.READERS, *folder.READERS, *hf.READERS, *w
 
 
 def load() -> dict[str, Reader]:
-    """Return all readers by name."""
-    return {r.name: r for r in BUILTIN}
+    """Return all readers by name, those of plugins too."""
+    return plugins.merged("curate.readers", {r.name: r for r in BUILTIN}, Reader)
 
 
 def choose(asked: str, path: Path) -> str:
@@ -37,7 +38,7 @@ def choose(asked: str, path: Path) -> str:
     known = load()
     if asked != "auto":
         if asked not in known:
-            raise RecipeError(f"unknown reader {asked!r}", hint=did_you_mean(asked, known))
+            raise RecipeError(f"unknown reader {asked!r}", hint=plugins.why_not("curate.readers", asked) or did_you_mean(asked, known))
         return asked
     if hf.is_hub_id(str(path)):
         return "hf"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from curate import plugins
 from curate.stage import Stage
 from curate.stages import (
     balance,
@@ -49,5 +50,5 @@ BUILTIN: tuple[Stage, ...] = (
 
 
 def load() -> dict[str, Stage]:
-    """Return all stages by name."""
-    return {s.name: s for s in BUILTIN}
+    """Return all stages by name, those of plugins too."""
+    return plugins.merged("curate.stages", {s.name: s for s in BUILTIN}, Stage)

@@ -44,4 +44,4 @@ def before(name: str, res: Resources) -> pl.DataFrame:
         params = stage.parse({})
         out = call(stage, frame, params, res, stage.name)
         frame = frame.hstack(out.drop("id", "drop", "drop_note").get_columns()).filter(out.get_column("drop").is_null())
-    raise KeyError(name)
+    return frame  # a plugin comes last

@@ -12,8 +12,9 @@ from curate import stages
 from curate.errors import RecipeError
 from curate.stage import Resources, Stage, call
 from tests.contract.frames import before
+from tests.plugin import leishu_plugin_example
 
-ALL = list(stages.BUILTIN)
+ALL = [*stages.BUILTIN, leishu_plugin_example.STAGE]
 ROWS = [s for s in ALL if s.scope == "rows"]
 
 
@@ -95,4 +96,4 @@ def test_needs_are_written_by_somebody() -> None:
     text = f"recipe: 1\nname: all\ninputs: [{{name: a, path: a.jsonl}}]\nresources: {{embedder: {{name: hash}}}}\nsteps:\n{steps}"
     from curate.recipe import check_chain
 
-    assert len(check_chain(parse(text), stages.load())) == len(ALL)
+    assert len(check_chain(parse(text), {s.name: s for s in ALL})) == len(ALL)
