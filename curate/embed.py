@@ -209,7 +209,7 @@ def make_embedder(name: str, model: str = "", revision: str = "", prompt: str = 
         if not model:
             raise RecipeError("embedder 'st' needs a model", hint="set resources.embedder.model to a folder or a hub id")
         return SentenceTransformerEmbedder(model, revision, prompt)
-    makers: dict[str, Callable[[str], Embedder]] = plugins.merged("curate.embedders", {}, Callable)  # type: ignore[type-abstract]
+    makers: dict[str, Callable[[str], Embedder]] = plugins.functions("curate.embedders")
     if name in makers:
         return makers[name](model)
     hint = plugins.why_not("curate.embedders", name) or did_you_mean(name, [*NAMES, *makers])

@@ -6,7 +6,7 @@ A distribution names one object per entry point: a ``Stage`` in ``curate.stages`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -75,6 +75,15 @@ def merged(group: str, builtin: Mapping[str, T], kind: type[T]) -> dict[str, T]:
             )
         out[plugin.name], owner[plugin.name] = plugin.value, plugin.distribution
     return out
+
+
+def functions(group: str) -> dict[str, Callable[..., Any]]:
+    """Return the functions that plugins name, by name.
+
+    Args:
+        group: one of ``GROUPS`` without built-in objects.
+    """
+    return {p.name: p.value for p in found() if p.group == group and callable(p.value)}
 
 
 def fault_of(plugin: Plugin, kind: type | None = None) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from curate.cli.show import JSON, console, emit, note, say, table, working, write_rows
+from curate.cli.show import JSON, check_out, console, emit, note, say, table, working, write_rows
 from curate.errors import CurateError, UsageError
 
-IN = typer.Argument(..., metavar="IN", help="Captions: .jsonl .csv .tsv .json .parquet .txt")
+IN = typer.Argument(..., metavar="IN", help="Captions: .jsonl .csv .tsv .json .parquet .txt, or - for stdin.")
 OUT = typer.Option("-", "-o", "--out", help="Where to: .jsonl .json .csv .parquet, or - for stdout.")
 READ = typer.Option("auto", "--read", help="Reader, if the name does not tell.")
 EMBEDDER = typer.Option("use", "--embedder", help="use, st or hash.")
@@ -18,10 +22,27 @@ MODEL = typer.Option("", "--model", help="Model folder or hub id for --embedder 
 QUARANTINE = typer.Option(None, "--quarantine", help="Write unreadable rows here (.jsonl).")
 
 
+@contextlib.contextmanager
+def _source(path: Path) -> Iterator[Path]:
+    """Give the file to read; what comes on stdin is put into one whose ending says what it looks like."""
+    if str(path) != "-":
+        yield path
+        return
+    data = sys.stdin.buffer.read()
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    first = data.split(b"\n", 1)[0]
+    ending = {b"{": "jsonl", b"[": "json"}.get(start) or ("csv" if b"," in first or b"\t" in first else "txt")
+    with tempfile.TemporaryDirectory() as folder:
+        spooled = Path(folder) / f"stdin.{ending}"
+        spooled.write_bytes(data)
+        yield spooled
+
+
 def _load(path: Path, read: str, quarantine: str | None = None) -> Any:
     from curate import plain
 
-    loaded = plain.load(path, read)
+    with _source(path) as source:
+        loaded = plain.load(source, read)
     for line in loaded.notes:
         note(line)
     if loaded.bad:
@@ -48,6 +69,7 @@ def tag(
     """Tag captions with eras, themes, regions and terms."""
     from curate import plain
 
+    check_out(out)
     with working("tagging"):
         rows = plain.tag(_load(source, read, quarantine).frame, plain.default_resources(embedder, model))
     write_rows(rows, out)
@@ -67,6 +89,7 @@ def check(
     """Find anachronisms, cross-culture confusions and zh/en mismatches, each flag explained."""
     from curate import plain
 
+    check_out(out)
     with working("checking"):
         rows = plain.check(_load(source, read, quarantine).frame, plain.default_resources(embedder, model))
     write_rows(rows, out)
@@ -91,6 +114,7 @@ def dedup(
     """Find exact, near and semantic duplicates, one row out per row in."""
     from curate import pairscore, plain
 
+    check_out(out)
     res = plain.default_resources(embedder, model)
     options: dict[str, Any] = {"steps": [s.strip() for s in steps.split(",") if s.strip()]}
     options |= {k: v for k, v in (("near", near), ("semantic", semantic)) if v is not None}
@@ -124,6 +148,7 @@ def search(
     """Find captions by meaning, across languages."""
     from curate import plain
 
+    check_out(out)
     asked = plain.read_queries(query, queries)
     loaded = _load(pool, read)
     with working("searching"):
@@ -197,6 +222,7 @@ def balance(
     """Say which rows would leave to even out the coverage, and why."""
     from curate import plain
 
+    check_out(out)
     if cap != "auto" and not cap.isdecimal():
         raise UsageError(f"--cap {cap!r} is neither a number nor auto")
     value: int | str = "auto" if cap == "auto" else int(cap)

@@ -64,6 +64,20 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]], right:
     console().print(out)
 
 
+def check_out(out: str) -> None:
+    """Refuse an output that could not be written before the work is done.
+
+    Args:
+        out: path or ``-``.
+
+    Raises:
+        UsageError: the ending is not known.
+    """
+    ending = Path(out).suffix.lower()
+    if out != "-" and ending not in FORMATS:
+        raise UsageError(f"cannot write {ending or 'a file without ending'!r}", hint=did_you_mean(ending, FORMATS))
+
+
 def write_rows(rows: Sequence[Mapping[str, Any]], out: str) -> None:
     """Write rows as JSON Lines, JSON, CSV or Parquet by the ending of the name; ``-`` is stdout.
 
@@ -80,8 +94,7 @@ def write_rows(rows: Sequence[Mapping[str, Any]], out: str) -> None:
         return
     path = Path(out)
     ending = path.suffix.lower()
-    if ending not in FORMATS:
-        raise UsageError(f"cannot write {ending or 'a file without ending'!r}", hint=did_you_mean(ending, FORMATS))
+    check_out(out)
     from curate.workspace import write_atomic
 
     if ending == ".jsonl":

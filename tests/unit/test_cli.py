@@ -430,3 +430,16 @@ def test_offsets_of_a_whole_file(sample_captions: list[tuple[str, str]]) -> None
             terms += 1
             assert str(row[t["lang"]])[t["start"] : t["end"]] == t["text"]
     assert terms > 100
+
+
+def test_captions_come_from_stdin(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from curate.cli import main; main()", "dedup", "-", "--embedder", "hash"]
+    for data in ('{"id": "a", "zh": "端午节的龙舟竞渡"}\n', '[{"id": "a", "zh": "端午节的龙舟竞渡"}]', "id,zh\na,端午节的龙舟竞渡\n"):
+        done = subprocess.run(command, input=data.encode(), capture_output=True, check=True)
+        assert json.loads(done.stdout)["id"] == "a"
+
+
+def test_an_output_that_cannot_be_written_is_refused_first(curate: Run, tmp_path: Path) -> None:
+    code, _, err = curate("tag", tmp_path / "missing.csv", "-o", "out.xlsx")
+    assert code == 2
+    assert "'.xlsx'" in err
