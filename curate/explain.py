@@ -24,6 +24,8 @@ def _value(value: Any) -> Any:
         return f"[{len(value)} numbers]"
     if isinstance(value, str) and len(value) > _SHOWN:
         return value[:_SHOWN] + "…"
+    if isinstance(value, float):
+        return round(value, 4)  # columns of 32 bits show noise beyond
     if isinstance(value, pl.Series):
         return _value(value.to_list())
     return value

@@ -27,16 +27,24 @@ def scaffold(folder: Path, data: Path | None) -> list[Path]:
         UsageError: a recipe is there already, or the data is not.
     """
     recipe = folder / "recipe.yaml"
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file, not a folder", hint=f"to start from it: curate init --data {folder}")
     if recipe.exists():
         raise UsageError(f"{recipe} is there already", hint="choose another folder")
     if data is not None and not data.exists():
         raise UsageError(f"no data at {data}")
     folder.mkdir(parents=True, exist_ok=True)
     files = [recipe]
-    path = str(data.resolve()) if data is not None else "captions.jsonl"
+    path = _relative(data, folder) if data is not None else "captions.jsonl"
     if data is None:
         shutil.copyfile(SAMPLE / "captions.jsonl", folder / "captions.jsonl")
         files.append(folder / "captions.jsonl")
     text = TEMPLATE.read_text(encoding="utf-8").replace("DATA_PATH", path).replace("DATA_NAME", "captions")
     write_atomic(recipe, text.encode())
     return files
+
+
+def _relative(data: Path, folder: Path) -> str:
+    """Data inside the project's folder are named relative to it, so that the folder can move."""
+    full, base = data.resolve(), folder.resolve()
+    return str(full.relative_to(base) if full.is_relative_to(base) and full != base else full)

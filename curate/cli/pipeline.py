@@ -11,7 +11,7 @@ import typer
 from curate.cli.show import JSON, emit, note, progress, say, table
 from curate.errors import CurateError, DataError
 
-RECIPE = typer.Argument(..., help="The recipe (YAML).")
+RECIPE = typer.Argument(Path("recipe.yaml"), help="The recipe (YAML).")
 WORKSPACE = typer.Option(None, "--workspace", "-w", help="Workspace folder; beside the recipe by default.")
 
 
@@ -19,10 +19,19 @@ def _workspace(recipe: Path | None, workspace: Path | None) -> Any:
     from curate.run import default_workspace
     from curate.workspace import Workspace
 
-    root = workspace or (default_workspace(recipe) if recipe else None)
-    if root is None or not root.is_dir():
+    root = workspace or (default_workspace(recipe) if recipe else _only_one(Path()))
+    if not root.is_dir():
         raise DataError(f"no workspace at {root}", hint="curate run RECIPE, or name one with --workspace")
     return Workspace(root)
+
+
+def _only_one(folder: Path) -> Path:
+    """Return the workspace of a folder, if there is one and no other."""
+    here = sorted(p.parent for p in folder.glob("*/runs") if p.is_dir())
+    if len(here) == 1:
+        return here[0]
+    found = f"{len(here)} workspaces in this folder: {', '.join(map(str, here))}" if here else "no workspace in this folder"
+    raise DataError(found, hint="name one with --workspace; curate run RECIPE makes one")
 
 
 def init(

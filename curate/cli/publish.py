@@ -8,7 +8,7 @@ import typer
 
 from curate.cli.show import JSON, emit, note, say, table, working
 
-RECIPE = typer.Argument(..., help="The recipe (YAML) with a publish: block.")
+RECIPE = typer.Argument(Path("recipe.yaml"), help="The recipe (YAML) with a publish: block.")
 WORKSPACE = typer.Option(None, "--workspace", "-w", help="Workspace folder; beside the recipe by default.")
 
 

@@ -443,3 +443,18 @@ def test_an_output_that_cannot_be_written_is_refused_first(curate: Run, tmp_path
     code, _, err = curate("tag", tmp_path / "missing.csv", "-o", "out.xlsx")
     assert code == 2
     assert "'.xlsx'" in err
+
+
+def test_the_usual_names_need_not_be_said(curate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "no workspace in this folder" in curate("status")[2]
+    (tmp_path / "my.jsonl").write_text('{"id": "a", "zh": "江面上龙舟竞渡，鼓声阵阵。"}\n', encoding="utf-8")
+    code, _, err = curate("init", "my.jsonl")
+    assert code == 2
+    assert "curate init --data my.jsonl" in err
+    assert curate("init", "--data", "my.jsonl")[0] == 0
+    assert 'path: "my.jsonl"' in (tmp_path / "recipe.yaml").read_text(encoding="utf-8")
+    assert curate("plan")[0] == 0
+    (tmp_path / "one-ws" / "runs").mkdir(parents=True)
+    (tmp_path / "two-ws" / "runs").mkdir(parents=True)
+    assert "2 workspaces in this folder: one-ws, two-ws" in curate("verify")[2]
