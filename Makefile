@@ -16,7 +16,7 @@ $(BIN)/python:
 
 # Enough for the demo: no torch.
 $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
-	@test -e $(VENV)/.all || $(PIP) install -c constraints.txt -e ".[plots,clips]"
+	@test -e $(VENV)/.all || $(PIP) install -c constraints.txt -e ".[plots,clips,review]"
 	@touch $@
 
 # Everything, for tests and development.
@@ -42,7 +42,7 @@ types: $(VENV)/.all ## mypy --strict on the package
 
 check: lint types test ## all that CI runs
 
-review: $(VENV)/.all ## open the review app on the demo's workspace
+review: $(VENV)/.demo ## open the review app on the demo's workspace
 	$(BIN)/curate review serve --workspace $(OUT)/ws
 
 eval: $(VENV)/.demo ## print the quality figures on the gold files in tests/eval
