@@ -183,7 +183,7 @@ class ReviewStore(Desk):
         """
         given = list({i.item_id: i for i in items}.values())
         at = stamp(self._clock())
-        rows = [
+        rows: Rows = [
             {"item_id": i.item_id, "queue": i.queue, "record_id": i.record_id, "clip_id": i.clip_id, "shown": json_text(i.shown), "at": at,
              "suggestion": json_text(i.suggestion), "why": clean(i.why), "priority": float(i.priority), "overlap": i.overlap}
             for i in given

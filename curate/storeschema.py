@@ -38,6 +38,12 @@ _V2 = (
     """UPDATE items SET places = 1 - (SELECT count(DISTINCT c.reviewer) FROM current_decisions c WHERE c.item_id = items.item_id
        AND c.kind = 'review' AND c.verdict IN ('accept', 'edit', 'reject', 'flag'))""",
 )
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2)
+_V3 = (
+    # What people took into a set of prompts and what they took out again; append only, the newest row per set and prompt counts.
+    """CREATE TABLE prompts (entry_id TEXT PRIMARY KEY, set_name TEXT NOT NULL, prompt_id TEXT NOT NULL, reviewer TEXT NOT NULL,
+       act TEXT NOT NULL CHECK (act IN ('accept', 'withdraw')), body TEXT NOT NULL, created_at TEXT NOT NULL)""",
+    "CREATE INDEX prompts_set ON prompts (set_name, prompt_id, created_at, entry_id)",
+)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2, _V3)
 VERSION = len(MIGRATIONS)
 SCHEMA_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)"

@@ -11,7 +11,9 @@ from ui import t
 from curate.errors import CurateError
 from curate.items import reviewer_name
 
-PAGES = ("queue", "overview", "browse", "agreement", "progress", "lexicon", "help")
+PAGES = ("queue", "overview", "browse", "agreement", "progress", "lexicon", "prompts", "help")
+# These need no queue.
+FREE = ("lexicon", "prompts", "help")
 
 
 def remember(name, default=""):
@@ -93,7 +95,7 @@ def main():
             if remember("queue", queues[0]) not in queues:
                 st.session_state["queue"] = queues[0]
             st.selectbox(t("queue"), queues, key="queue")
-    if not queues:
+    if not queues and page.url_path not in FREE:
         st.info(t("queue.none"))
         return
     page.run()

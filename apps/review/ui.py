@@ -38,11 +38,15 @@ EDITOR_CSS = (
     PLAYER_CSS
     + """.editor label{display:block;font-size:.9rem;margin-bottom:.5rem}
 .editor textarea{display:block;width:100%;box-sizing:border-box;font-family:inherit;font-size:1.15rem;line-height:1.6;padding:.5rem;border:1px solid #8888;
-border-radius:6px;background:transparent;color:inherit;resize:vertical}"""
+border-radius:6px;background:transparent;color:inherit;resize:vertical}
+.editor input{display:block;width:100%;box-sizing:border-box;font:inherit;font-size:1rem;padding:.4rem .5rem;border:1px solid #8888;border-radius:6px;
+background:transparent;color:inherit}
+.editor [role=status]{font-size:.8rem;opacity:.7}"""
 )
 HEAT_CSS = """.heat{overflow-x:auto}.heat table{border-collapse:collapse;font-size:.78rem}.heat th{font-weight:500;text-align:left;white-space:nowrap;padding:0 .3rem}
 .heat tr:first-child th{height:5.5rem;vertical-align:bottom}.heat tr:first-child span{writing-mode:vertical-rl;text-orientation:mixed}
-.heat td{padding:1px}.heat button{border:0;border-radius:3px;min-width:2.4rem;height:1.6rem;color:inherit;cursor:pointer;font:inherit}"""
+.heat td{padding:1px}.heat button{border:0;border-radius:3px;min-width:2.4rem;height:1.6rem;color:inherit;cursor:pointer;font:inherit}
+.heat button[aria-pressed=true]{outline:2px solid currentColor}"""
 
 
 @st.cache_resource

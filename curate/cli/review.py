@@ -115,6 +115,18 @@ def import_(
     emit({"new": new}) if as_json else say(f"{new} new decisions")
 
 
+@app.command("prompts")
+def prompts_(
+    out: Path = typer.Argument(..., help="JSON Lines file to write."), workspace: Path = WORKSPACE, store: str = STORE, as_json: bool = JSON,
+    name: str = typer.Option("prompts", "--set", help="The set, as it is called in the app."),
+) -> None:  # fmt: skip
+    """Write a set of prompts that people took in the app, for `curate prompts pack`."""
+    from curate.reviewprompts import write
+
+    n = write(workspace, store, name, out)
+    emit({"prompts": n, "path": str(out)}) if as_json else say(f"{n} prompts in {out}; next: curate prompts pack TARGET {out} -o FOLDER")
+
+
 @app.command()
 def serve(
     workspace: Path = WORKSPACE, store: str = STORE, port: int = typer.Option(8501, min=1, max=65_535), lead: list[str] = typer.Option([], help="Name of a lead; repeat."),

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Counts how often the page's script has come to its end, so that a test can wait for the run that its key has started.
+COUNT = """() => { window.leishuRuns = 0; let busy = false; const look = () => {
+  const now = document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState !== 'notRunning';
+  if (busy && !now) window.leishuRuns += 1; busy = now; };
+  new MutationObserver(look).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-test-script-state']}); }"""
 RUNNING = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
@@ -96,7 +102,7 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     made = App(tmp_path_factory.mktemp("ws"))
     made.start()
@@ -113,29 +119,54 @@ class Person:
 
     def settle(self) -> None:
         self.page.wait_for_selector(RUNNING, timeout=60_000)
-        self.page.wait_for_timeout(250)
-        self.page.wait_for_selector(RUNNING, timeout=60_000)
+        # The page listens for its keys only once it has been painted.
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0))))")
+
+    def runs(self) -> int:
+        return int(self.page.evaluate("window.leishuRuns"))
+
+    @contextmanager
+    def rerun(self) -> Iterator[None]:
+        """Wait until what is done inside has run the page's script once more, to its end."""
+        before = self.runs()
+        yield
+        self.page.wait_for_function("n => window.leishuRuns > n", arg=before, timeout=60_000)
+        self.settle()
+
+    def click(self, what: Any) -> None:
+        """Click a button by its name, or any other element, and wait for the page."""
+        with self.rerun():
+            (self.page.get_by_role("button", name=what) if isinstance(what, str) else what).click()
+
+    def stored(self, look: Callable[[], Any]) -> Any:
+        """Wait until the store says so; returns what it says."""
+        end = time.monotonic() + 30
+        while not (got := look()) and time.monotonic() < end:
+            self.page.wait_for_timeout(20)
+        return got
 
     def open(self, lang: str = "zh", page: str = "", **more: str) -> None:
         self.page.goto(self.app.address(self.name, lang, page, **more))
         self.page.wait_for_selector(RUNNING, timeout=60_000)
         self.page.get_by_text("审阅人" if lang == "zh" else "Reviewer", exact=False).first.wait_for(timeout=60_000)
+        if not page:
+            self.page.locator(".st-key-k-k").wait_for(timeout=60_000)
         self.settle()
 
     def press(self, key: str) -> None:
-        self.page.keyboard.press(key)
-        self.settle()
+        with self.rerun():
+            self.page.keyboard.press(key)
 
     def decide(self, key: str) -> None:
         """Press a key that decides, and wait until the store has the decision and the next item is there."""
         marker = '[class*="st-key-item-"]'
         shown = self.page.locator(marker).first.get_attribute("class")
         before = len(self.app.store.log(reviewer=self.name, limit=10_000))
-        self.page.keyboard.press(key)
+        with self.rerun():
+            self.page.keyboard.press(key)
         self.page.wait_for_function(
             "([m, c]) => { const e = document.querySelector(m); return !e || e.className !== c; }", arg=[marker, shown], timeout=60_000
         )
-        self.settle()
         assert len(self.app.store.log(reviewer=self.name, limit=10_000)) == before + 1
 
     def see(self, text: str) -> None:
@@ -155,6 +186,7 @@ def person(browser: Any, app: App) -> Iterator[Callable[[str], Person]]:
 
     def make(name: str, **options: Any) -> Person:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "zh-CN", **options})
+        context.add_init_script(f"({COUNT})()")
         contexts.append(context)
         return Person(context.new_page(), app, name)
 

@@ -50,6 +50,7 @@ def test_hostile_captions_do_nothing(app: App, person: Callable[[str], Person]) 
             li.press("e")
             li.page.locator("textarea").first.wait_for()
             li.page.keyboard.press("Escape")
+            li.page.locator("textarea").first.wait_for(state="detached")
             li.settle()
             app.store.save_draft(items[n].item_id, "负责人", None)
         if n in (0, 6):
@@ -64,10 +65,8 @@ def test_hostile_captions_do_nothing(app: App, person: Callable[[str], Person]) 
     for page in ("agreement", "browse", "overview", "progress", "lexicon"):
         li.open(page=page, queue="hostile")
         if page == "browse":
-            li.page.get_by_text("选中本页").click()
-            li.settle()
-            li.page.get_by_role("button", name="预览").click()
-            li.settle()
+            li.click(li.page.get_by_text("选中本页"))
+            li.click("预览")
         li.shot(f"13-hostile-{page}")
     li.page.mouse.move(500, 400)
     assert li.page.evaluate("window.pwned") is None

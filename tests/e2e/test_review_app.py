@@ -44,11 +44,9 @@ def test_one_person_with_the_keyboard_only(app: App, person: Make) -> None:
     assert video.evaluate("v => v.playbackRate") == 0.5
     assert li.page.locator(".cap .t").first.get_attribute("title") == "唐代 — The Tang dynasty"
     li.shot("01-queue-zh")
-    li.page.get_by_text("繁体", exact=True).click()
-    li.settle()
+    li.click(li.page.get_by_text("繁体", exact=True))
     assert "唐代宮女" in li.page.locator(".cap").first.inner_text()
-    li.page.get_by_text("拼音", exact=True).click()
-    li.settle()
+    li.click(li.page.get_by_text("拼音", exact=True))
     assert "táng" in li.page.locator("ruby rt").first.inner_text()
     li.shot("02-traditional-pinyin")
     li.decide("a")
@@ -80,8 +78,7 @@ def test_one_person_with_the_keyboard_only(app: App, person: Make) -> None:
     li.press("h")
     li.press("j")
     assert "dēng3" in li.page.locator(".cap").first.inner_text()
-    li.page.get_by_text("English", exact=True).click()
-    li.settle()
+    li.click(li.page.get_by_text("English", exact=True))
     li.see("Accept")
     li.shot("05-queue-en")
 
@@ -99,13 +96,44 @@ def test_typing_never_decides(app: App, person: Make) -> None:
     li.page.keyboard.press("a")
     cdp.send("Input.insertText", {"text": "龙舟"})
     li.page.keyboard.press("Backspace")
-    li.page.wait_for_timeout(1200)
+    item = current(app, "键", "typing")
+    assert li.stored(lambda: "axef jkh 123" in (app.store.draft(item, "键") or {}).get("zh", ""))
     note = li.page.get_by_label("备注（随决定保存）")
     note.click()
     li.page.keyboard.type("a x f")
-    li.page.wait_for_timeout(600)
+    assert li.stored(lambda: (app.store.draft(item, "键") or {}).get("note") == "a x f")
+    assert "axef jkh 123" in app.store.draft(item, "键")["zh"]  # type: ignore[index]
     assert li.verdicts() == []
-    assert "axef jkh 123" in app.store.draft(current(app, "键", "typing"), "键")["zh"]  # type: ignore[index]
+
+
+def test_a_note_survives_reload_and_undo(app: App, person: Make) -> None:
+    push(app, "note", ROWS[2:5])
+    li = person("何")
+    li.open(queue="note")
+    item = current(app, "何", "note")
+    note = li.page.get_by_label("备注（随决定保存）")
+    note.click()
+    li.page.keyboard.type("兔子灯 not a dragon")
+    li.page.reload()  # before the pause after which the store has it
+    note.wait_for()
+    assert note.input_value() == "兔子灯 not a dragon"
+    assert li.page.locator("textarea").count() == 0, "a note alone does not open the editor"
+    assert li.stored(lambda: (app.store.draft(item, "何") or {}).get("note") == "兔子灯 not a dragon")
+    li.settle()
+    li.decide("a")
+    assert app.store.newest(item, "何")["note"] == "兔子灯 not a dragon"  # type: ignore[index]
+    assert note.input_value() == "", "the next item has a note of its own"
+    li.decide("Backspace")
+    assert note.input_value() == "兔子灯 not a dragon"
+    li.decide("f")
+    li.press("k")
+    assert note.input_value() == "兔子灯 not a dragon", "an earlier decision shows its note"
+    note.fill("a dragon after all")
+    note.press("Enter")
+    assert li.stored(lambda: (app.store.draft(item, "何") or {}).get("note") == "a dragon after all")
+    li.settle()
+    li.decide("a")
+    assert [r["note"] for r in app.store.log(item) if r["verdict"] != "undo"] == ["a dragon after all", *["兔子灯 not a dragon"] * 2]
 
 
 def test_an_edit_survives_reload_and_a_dead_server(app: App, person: Make) -> None:
@@ -116,10 +144,8 @@ def test_an_edit_survives_reload_and_a_dead_server(app: App, person: Make) -> No
     li.press("e")
     box = li.page.get_by_label("英文", exact=True)
     box.fill("Lanterns light the street")
-    li.page.wait_for_timeout(1500)
-    assert app.store.draft(item, "王芳")["en"] == "Lanterns light the street"  # type: ignore[index]
+    assert li.stored(lambda: (app.store.draft(item, "王芳") or {}).get("en") == "Lanterns light the street")
     li.page.reload()
-    li.settle()
     box = li.page.get_by_label("英文", exact=True)
     box.wait_for(timeout=20_000)
     assert box.input_value() == "Lanterns light the street"
@@ -129,14 +155,11 @@ def test_an_edit_survives_reload_and_a_dead_server(app: App, person: Make) -> No
     app.kill()  # before the pause after which the draft is sent
     app.start()
     li.page.reload()
-    li.settle()
     box = li.page.get_by_label("英文", exact=True)
     box.wait_for(timeout=30_000)
     assert box.input_value() == "Lanterns light the street at night"
     box.press("Control+Enter")
-    li.settle()
-    li.page.wait_for_timeout(500)
-    got = app.store.newest(item, "王芳")
+    got = li.stored(lambda: app.store.newest(item, "王芳"))
     assert got is not None
     assert (got["verdict"], got["edits"]) == ("edit", {"en": "Lanterns light the street at night"})
     assert app.store.draft(item, "王芳") is None
@@ -146,13 +169,11 @@ def test_the_suggestion_can_be_taken(app: App, person: Make) -> None:
     items = push(app, "suggest", ROWS[:1])
     li = person("赵")
     li.open(queue="suggest")
-    li.page.get_by_role("button", name="采用建议并修改").click()
-    li.settle()
+    li.click("采用建议并修改")
     box = li.page.get_by_label("中文", exact=True)
     box.wait_for()
     assert "发髻" in box.input_value()
-    li.page.get_by_role("button", name="保存修改").click()
-    li.settle()
+    li.click("保存修改")
     li.see("没有留给您的条目")
     assert app.store.newest(items[0].item_id, "赵")["edits"] == {"zh": ROWS[0]["suggestion"]["zh"]}  # type: ignore[index]
 
@@ -179,8 +200,7 @@ def test_two_people_disagree_and_a_lead_settles(app: App, person: Make) -> None:
     lead.see("Krippendorff")
     lead.see("画面不符")
     lead.shot("07-agreement")
-    lead.page.get_by_role("button", name="裁决：拒绝").click()
-    lead.settle()
+    lead.click("裁决：拒绝")
     lead.see("没有未裁决的分歧")
     assert app.store.newest(items[0].item_id, "-", "adjudicate")["verdict"] == "reject"  # type: ignore[index]
 
@@ -201,23 +221,18 @@ def test_pages(app: App, person: Make) -> None:
     assert "龙舟" in li.page.locator(".cap").first.inner_text()
     li.shot("09-browse")
     li.open(page="browse", queue="pages")
-    li.page.get_by_text("选中本页").click()
-    li.settle()
-    li.page.get_by_role("button", name="预览").click()
-    li.settle()
+    li.click(li.page.get_by_text("选中本页"))
+    li.click("预览")
     assert li.verdicts() == []
-    li.page.get_by_role("button", name="确认执行").click()
-    li.settle()
+    li.click("确认执行")
     assert li.verdicts() == ["accept"] * len(ROWS)
-    li.page.get_by_role("button", name="撤销这次批量操作").click()
-    li.settle()
+    li.click("撤销这次批量操作")
     assert li.verdicts()[: len(ROWS)] == ["undo"] * len(ROWS)
     li.open(page="progress", queue="pages")
     li.page.get_by_test_id("stDataFrame").wait_for()
     li.open(page="lexicon", queue="pages")
     li.page.get_by_label("查词").fill("端午")
-    li.page.keyboard.press("Enter")
-    li.settle()
+    li.press("Enter")
     li.see("duān")
     li.shot("10-lexicon")
     phone = person("孙2", viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)  # type: ignore[call-arg]
@@ -233,8 +248,7 @@ def test_a_name_is_asked_for(app: App, person: Make) -> None:
     li.see("Who are you?")
     li.page.get_by_role("combobox").first.fill("Ann")
     li.page.keyboard.press("Enter")
-    li.page.get_by_role("button", name="Start").click()
-    li.settle()
+    li.click("Start")
     li.see("Reviewer: Ann")
     assert "who=Ann" in li.page.url
 

@@ -293,6 +293,43 @@ def test_export_and_import_give_the_same_store(store: ReviewStore, tmp_path: Pat
     other.close()
 
 
+def test_prompts_are_taken_changed_and_taken_out_without_losing_a_word(store: ReviewStore, tmp_path: Path, clock: Clock) -> None:
+    first = {"id": "p1", "zh": "龙舟\u2028竞渡", "en": " Dragon boats ", "cell": "festivals|tang", "slots": {"act": "a"}}
+    store.accept_prompt("mine", "a", first)
+    store.accept_prompt("mine", "b", {"id": "p2", "zh": "花灯", "en": ""})
+    store.accept_prompt("mine", "b", {**first, "zh": "龙舟", "slots": None})
+    assert [(r["id"], r["zh"], r["en"], r["reviewer"]) for r in store.prompt_set("mine")] == [
+        ("p1", "龙舟", "Dragon boats", "b"),
+        ("p2", "花灯", "", "b"),
+    ]
+    assert [r["body"].get("zh") for r in store.prompt_log("mine")] == ["龙舟 竞渡", "花灯", "龙舟"], "the first words stay in the log"
+    store.withdraw_prompt("mine", "a", "p2")
+    assert [r["id"] for r in store.prompt_set("mine")] == ["p1"]
+    with pytest.raises(DataError, match="no prompt"):
+        store.withdraw_prompt("mine", "a", "p2")
+    store.accept_prompt("mine", "a", {"id": "p2", "zh": "花灯"})
+    assert len(store.prompt_log("mine")) == 5
+    assert store.prompt_sets() == ["mine"]
+    for bad in ({"id": "", "zh": "x"}, {"id": "x", "zh": " "}):
+        with pytest.raises(DataError, match="id and a text"):
+            store.accept_prompt("mine", "a", bad)
+    with pytest.raises(UsageError, match="no name for a queue"):
+        store.accept_prompt("../x", "a", first)
+    other = ReviewStore(tmp_path / "other.sqlite", clock)
+    rows = list(store.dump())
+    other.load(rows)
+    other.load(rows)
+    assert other.prompt_log("mine") == store.prompt_log("mine")
+    other.close()
+
+
+def test_drafts_are_found_by_the_beginning_of_their_name(store: ReviewStore) -> None:
+    store.save_draft("prompt:a_b", "a", {"zh": "x"})
+    store.save_draft("prompt:c", "b", {"zh": "y"})
+    store.save_draft("promptXd", "a", {"zh": "z"})
+    assert store.drafts("a", "prompt:") == {"prompt:a_b": {"zh": "x"}}
+
+
 def test_two_stores_merge(open_store: Callable[[], ReviewStore], tmp_path: Path, clock: Clock) -> None:
     here, there = open_store(), ReviewStore(tmp_path / "there.sqlite", clock)
     items = make_items(2)
@@ -357,6 +394,8 @@ def test_an_old_store_is_brought_up_to_date(tmp_path: Path) -> None:
     store = ReviewStore(tmp_path / "old.sqlite")
     assert store.decisions("q")["decision_id"].to_list() == ["D1"]
     assert store.items("q")["places"].to_list() == [0, 1]
+    store.accept_prompt("s", "a", {"id": "1", "zh": "龙"})
+    assert len(store.prompt_set("s")) == 1
     store.close()
 
 
@@ -367,7 +406,7 @@ def test_a_migration_that_dies_leaves_the_old_store(tmp_path: Path, at: int, mon
     broken = list(storeschema.MIGRATIONS[1])
     broken[at] = "SELECT no_such_function()"
     with monkeypatch.context() as m:
-        m.setattr(store_module, "MIGRATIONS", (storeschema.MIGRATIONS[0], tuple(broken)))
+        m.setattr(store_module, "MIGRATIONS", (storeschema.MIGRATIONS[0], tuple(broken), *storeschema.MIGRATIONS[2:]))
         with pytest.raises(CurateError):
             ReviewStore(path)
     store = ReviewStore(path)

@@ -6,6 +6,7 @@ import time
 
 import streamlit as st
 import ui
+import writing
 from ui import t
 
 from curate import __version__
@@ -110,14 +111,13 @@ def decide(item, verdict, edits=None, labels=()):
         # A second press before the next item was on the screen: it is not meant for an item nobody has seen.
         return
     seconds = time.monotonic() - S.get("since", time.monotonic())
-    note = S.get(f"note-{item.item_id}", "")
     d = Decision(
         item.item_id,
         me(),
         verdict,
         edits=edits or {},
         labels=labels,
-        note=note,
+        note=writing.note_now(item),
         seconds=seconds,
         base=S.get("bases", {}).get(item.item_id),
         app_version=__version__,
@@ -142,6 +142,8 @@ def undo():
         return
     newest = ui.store().newest(ident, me())
     ui.store().record(Decision(ident, me(), "undo", base=newest["decision_id"], app_version=__version__))
+    if newest["note"]:
+        ui.store().save_draft(ident, me(), {"note": newest["note"]})
     show(ident)
     S.last, S.said = None, ("info", t("reopened"))
 
@@ -159,7 +161,7 @@ def reject_with_ticked(item):
 
 
 def begin_edit(item, draft):
-    ui.store().save_draft(item.item_id, me(), draft)
+    ui.store().save_draft(item.item_id, me(), {**(ui.store().draft(item.item_id, me()) or {}), **draft})
     S.mode = "edit"
 
 
@@ -207,69 +209,6 @@ def texts(item):
             marks = [m for m in item.shown.get("marks", ()) if m["lang"] == lang]
             chinese = lang == "zh"
             ui.caption(item.shown.get(lang), marks, script if chinese else "as_read", pinyin and chinese)
-
-
-@st.fragment
-def editor(item):
-    """The text boxes; what is typed is a draft until it is saved."""
-    draft = ui.store().draft(item.item_id, me())
-    start = draft or {lang: item.shown.get(lang) or "" for lang in ("zh", "en")}
-    if draft:
-        st.caption(t("editor.restored"))
-    key = f"editor-{item.item_id}"
-
-    def keep():
-        text = (S.get(key) or {}).get("text")
-        if text:
-            ui.store().save_draft(item.item_id, me(), {**(ui.store().draft(item.item_id, me()) or {}), **text})
-
-    def themes_now():
-        value = S.get(f"themes-{item.item_id}")
-        return None if value is None or list(value) == list(item.shown.get("themes", ())) else list(value)
-
-    def saved():
-        text = (S.get(key) or {}).get("saved") or {}
-        edits = {k: v for k, v in text.items() if v.strip() != (item.shown.get(k) or "").strip()}
-        if themes_now() is not None:
-            edits["themes"] = themes_now()
-        decide(item, "edit" if edits else "accept", edits)
-        if not edits:
-            S.said = ("info", t("editor.same"))
-        S.finished = True
-
-    def left():
-        keep()
-        leave_edit()
-        S.finished = True
-
-    data = {
-        "item": item.item_id,
-        "who": me(),
-        "zh": start.get("zh", ""),
-        "en": start.get("en", ""),
-        "first": "en" if (S["_person"]["reads"] == "en") else "zh",
-        "labels": {
-            "zh": t("zh"),
-            "en": t("en"),
-            "save": t("editor.save"),
-            "cancel": t("editor.cancel"),
-            "kept": t("editor.kept"),
-            "typing": t("editor.typing"),
-            "keys": t("editor.keys"),
-        },
-    }
-    mount = ui.component("editor", '<div class="editor"></div>', ui.EDITOR_CSS)
-    mount(data=data, key=key, on_text_change=keep, on_saved_change=saved, on_left_change=left)
-    names = ui.taxonomy().theme_ids
-    st.multiselect(
-        t("themes"),
-        names,
-        default=[x for x in item.shown.get("themes", ()) if x in names],
-        format_func=lambda x: ui.label("themes", x),
-        key=f"themes-{item.item_id}",
-    )
-    if S.pop("finished", False):
-        st.rerun()
 
 
 def flags(item):
@@ -342,10 +281,10 @@ def draw(item):
     with right:
         texts(item)
         if S.get("mode") == "edit":
-            editor(item)
+            writing.editor(item, decide, leave_edit)
         controls(item)
         moves()
-        st.text_input(t("note"), key=f"note-{item.item_id}")
+        writing.note(item)
     left, right = st.columns([7, 5])
     with left:
         flags(item)
@@ -366,10 +305,12 @@ def main():
     if S.get("current") != item.item_id:
         S.current, S.since = item.item_id, time.monotonic()
         newest = ui.store().newest(item.item_id, me())
+        # A bulk action's mark is no note of this item.
+        S.past = newest if newest and newest["verdict"] != "undo" and newest["note"] != "bulk" else None
         S.bases = {item.item_id: newest["decision_id"] if newest else None}
         for reason in REASONS:
             S[f"reason-{reason}"] = False
-        if S.get("mode") is None and ui.store().draft(item.item_id, me()):
+        if S.get("mode") is None and writing.has_edit(ui.store().draft(item.item_id, me())):
             S.mode = "edit"
     ui.tags([t(f"why.{w}") for w in item.why.split("|") if w])
     with st.container(key=f"item-{item.item_id}"):
