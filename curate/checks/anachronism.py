@@ -6,7 +6,7 @@ comparison excuses everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from curate.checks.flags import Flag, Severity
 from curate.checks.knowledge import Fact, Knowledge
@@ -37,6 +37,9 @@ def _overlaps(claim: Claim, lang: str, start: int, end: int) -> bool:
 def check(reading: Reading, knowledge: Knowledge) -> list[Flag]:
     """Find anachronisms.
 
+    Each caption is held against the periods that it names itself; if it names none, against those of the other caption. Captions that name
+    different periods contradict each other, which is a mismatch and no anachronism.
+
     Args:
         reading: the caption pair.
         knowledge: dated facts.
@@ -47,7 +50,10 @@ def check(reading: Reading, knowledge: Knowledge) -> list[Flag]:
     if not reading.claims:
         return []
     # "From Tang to Qing" claims the whole span; only what fits none of the claimed periods is out of place.
-    out = [*_facts(reading, knowledge), *_terms(reading), *_people(reading)]
+    found = [f for lang in ("zh", "en") for f in (*_facts(reading, knowledge, lang), *_terms(reading, lang))]
+    odd = [(f.lang, f.start, f.end) for f in found]
+    out = [f for f in found if not reading.excused(f.lang, f.start, f.end, odd) and not reading.denied(f.lang, f.start)]
+    out += _people(reading)
     seen: set[tuple[str, int, int]] = set()
     kept = []
     for f in sorted(out, key=lambda f: (f.severity != "error", f.lang, f.start)):
@@ -57,64 +63,74 @@ def check(reading: Reading, knowledge: Knowledge) -> list[Flag]:
     return kept
 
 
-def _facts(reading: Reading, knowledge: Knowledge) -> Iterator[Flag]:
-    last = max(c.last for c in reading.claims)
-    first = min(c.first for c in reading.claims)
-    for lang in ("zh", "en"):
-        text = reading.text(lang)
-        for table, late in ((knowledge.not_before, True), (knowledge.not_after, False)):
-            for found in table.find(text, lang):
-                fact = table.rows[found.row]
-                assert isinstance(fact, Fact)
-                if (
-                    reading.excused(lang, found.start, found.end)
-                    or reading.denied(lang, found.start)
-                    or any(_overlaps(c, lang, found.start, found.end) for c in reading.claims)
-                ):
-                    continue
-                off = last < fact.year - fact.margin if late else first > fact.year + fact.margin
-                if off:
-                    severity: Severity = "error" if fact.severity == "error" else "warning"
-                    suggestion = fact.suggestion_zh if lang == "zh" else fact.suggestion_en
-                    yield Flag("anachronism", severity, lang, found.start, found.end, fact.note_zh, fact.note_en, suggestion)
+def _bounds(claims: Sequence[Claim]) -> tuple[int, int]:
+    """Return the first and the last year that a caption allows; a ruler named within an era narrows it."""
+    eras = [c for c in claims if c.kind != "person"] or list(claims)
+    first, last = min(c.first for c in eras), max(c.last for c in eras)
+    people = [c for c in claims if c.kind == "person" and c.last - c.first <= 110]
+    if people and all(first <= c.last and c.first <= last for c in people):
+        first, last = max(first, min(c.first for c in people)), min(last, max(c.last for c in people))
+    return first, last
 
 
-def _terms(reading: Reading) -> Iterator[Flag]:
-    last = max(c.last for c in reading.claims)
-    strong = [c for c in reading.claims if c.kind in ("era", "year")]
+def _facts(reading: Reading, knowledge: Knowledge, lang: str) -> Iterator[Flag]:
+    claims, text = reading.of(lang), reading.text(lang)
+    first, last = _bounds(claims)
+    sure = any(c.scene for c in claims)
+    for table, late in ((knowledge.not_before, True), (knowledge.not_after, False)):
+        for found in table.find(text, lang):
+            fact = table.rows[found.row]
+            assert isinstance(fact, Fact)
+            if any(_overlaps(c, lang, found.start, found.end) for c in claims) or reading.excepted(fact.excepted):
+                continue
+            if late:
+                off, far = last < fact.year - fact.margin, fact.sure is not None and last < fact.sure
+            else:
+                off, far = first > fact.year + fact.margin, fact.sure is not None and first > fact.sure
+            if off or far:
+                severity: Severity = "error" if sure and (fact.severity == "error" or far) else "warning"
+                suggestion = fact.suggestion_zh if lang == "zh" else fact.suggestion_en
+                yield Flag("anachronism", severity, lang, found.start, found.end, fact.note_zh, fact.note_en, suggestion)
+
+
+def _terms(reading: Reading, lang: str) -> Iterator[Flag]:
+    claims = reading.of(lang)
+    strong = [c for c in claims if c.kind in ("era", "year")]
+    _, last = _bounds(claims)
+    sure = any(c.scene for c in strong)
     for p in reading.places:
         e = p.entry
-        if e.kind != "term" or e.from_year is None or not set(e.themes) & _THINGS or not strong:
+        if p.lang != lang or e.kind != "term" or e.from_year is None or not set(e.themes) & _THINGS or not strong:
             continue
-        if (
-            reading.excused(p.lang, p.start, p.end)
-            or reading.denied(p.lang, p.start)
-            or any(_overlaps(c, p.lang, p.start, p.end) for c in reading.claims)
-        ):
+        if any(_overlaps(c, lang, p.start, p.end) for c in claims) or last + TERM_MARGIN >= e.from_year:
             continue
-        if last + TERM_MARGIN < e.from_year:
-            name = _named(reading, p)
-            zh = f"“{name}”约{_year(e.from_year, 'zh')}才出现，晚于描述所说的时代。"
-            en = f"'{name}' is attested from about {_year(e.from_year, 'en')}, later than the period of the caption."
-            yield Flag("anachronism", "error" if last + 2 * TERM_MARGIN < e.from_year else "warning", p.lang, p.start, p.end, zh, en)
+        name = _named(reading, p)
+        zh = f"“{name}”约{_year(e.from_year, 'zh')}才出现，晚于描述所说的时代。"
+        en = f"'{name}' is attested from about {_year(e.from_year, 'en')}, later than the period of the caption."
+        # A short alias may have another, older sense: 同袍 are comrades too.
+        own = name in (e.zh_hans, e.zh_hant) or name.lower() == e.en.lower() or len(name) >= (3 if lang == "zh" else 8)
+        far = sure and own and last + 2 * TERM_MARGIN < e.from_year
+        yield Flag("anachronism", "error" if far else "warning", lang, p.start, p.end, zh, en)
 
 
 def _people(reading: Reading) -> Iterator[Flag]:
-    """People whose lives do not meet, or who did not live in the claimed period."""
+    """People whose lives do not meet, or who did not live in the claimed period; within one caption."""
     if reading.excused():
         return
-    people = [c for c in reading.claims if c.kind == "person"]
-    periods = [c for c in reading.claims if c.kind in ("era", "year")]
-    for c in people:
-        others = [p for p in periods if not _overlaps(p, c.place.lang, c.place.start, c.place.end)]
-        if others and all(o.last < c.first - 10 or o.first > c.last + 10 for o in others):
-            name = _named(reading, c.place)
-            zh = f"“{name}”生活在{_year(c.first, 'zh')}至{_year(c.last, 'zh')}，不在描述所说的时代。"
-            en = f"'{name}' lived {_year(c.first, 'en')} to {_year(c.last, 'en')}, not in the period of the caption."
-            yield Flag("anachronism", "error", c.place.lang, c.place.start, c.place.end, zh, en)
-    for i, a in enumerate(people):
-        for b in people[i + 1 :]:
-            if a.place.entry.id != b.place.entry.id and (a.last + 20 < b.first or b.last + 20 < a.first) and a.place.lang == b.place.lang:
-                zh = f"“{_named(reading, a.place)}”与“{_named(reading, b.place)}”不是同时代的人。"
-                en = f"'{_named(reading, a.place)}' and '{_named(reading, b.place)}' did not live at the same time."
-                yield Flag("anachronism", "error", b.place.lang, b.place.start, b.place.end, zh, en)
+    for lang in ("zh", "en"):
+        claims = [c for c in reading.claims if c.place.lang == lang]
+        people = [c for c in claims if c.kind == "person"]
+        periods = [c for c in claims if c.kind in ("era", "year")]
+        for c in people:
+            others = [p for p in periods if not _overlaps(p, lang, c.place.start, c.place.end)]
+            if others and all(o.last < c.first - 10 or o.first > c.last + 10 for o in others):
+                name = _named(reading, c.place)
+                zh = f"“{name}”生活在{_year(c.first, 'zh')}至{_year(c.last, 'zh')}，不在描述所说的时代。"
+                en = f"'{name}' lived {_year(c.first, 'en')} to {_year(c.last, 'en')}, not in the period of the caption."
+                yield Flag("anachronism", "error" if any(o.scene for o in others) else "warning", lang, c.place.start, c.place.end, zh, en)
+        for i, a in enumerate(people):
+            for b in people[i + 1 :]:
+                if a.place.entry.id != b.place.entry.id and (a.last + 20 < b.first or b.last + 20 < a.first):
+                    zh = f"“{_named(reading, a.place)}”与“{_named(reading, b.place)}”不是同时代的人。"
+                    en = f"'{_named(reading, a.place)}' and '{_named(reading, b.place)}' did not live at the same time."
+                    yield Flag("anachronism", "error", lang, b.place.start, b.place.end, zh, en)

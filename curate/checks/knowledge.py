@@ -15,12 +15,16 @@ from curate.matcher import Form, Hit, Matcher
 
 @dataclass(frozen=True)
 class Fact:
-    """A dated thing: it did not exist before (or after) a year."""
+    """A dated thing: it did not exist before (or after) a year.
+
+    ``sure`` is the year beyond which even a disputed date is out of the question, or ``None``.
+    """
 
     id: str
     year: int
     margin: int
     severity: str
+    sure: int | None
     note_zh: str
     note_en: str
     suggestion_zh: str
@@ -40,6 +44,7 @@ class Confusable:
     native_id: str
     native_zh: str
     native_en: str
+    native_more: tuple[str, ...]
     severity: str
     note_zh: str
     note_en: str
@@ -121,6 +126,7 @@ def _facts(path: Path) -> Table:
                 _int(r["year"], path, number),
                 _int(r["margin_years"], path, number, 0),
                 r["severity"],
+                _int(r["sure_year"], path, number) if r.get("sure_year") else None,
                 r["note_zh"],
                 r["note_en"],
                 r["suggestion_zh"],
@@ -146,6 +152,7 @@ def _confusables(path: Path) -> Table:
                 r["native_id"],
                 r["native_zh"],
                 r["native_en"],
+                cells(r.get("native_more", "")),
                 r["severity"],
                 r["note_zh"],
                 r["note_en"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from curate.checks.knowledge import Context, Knowledge
@@ -17,7 +17,7 @@ _ACTORS = frozenset(
 )
 _LIFE = (15, 110)
 # Contexts that say nothing about when the scene is set.
-_NO_EXCUSE = frozenset({"camera", "place", "shared-culture", "style", "exchange"})
+_NO_EXCUSE = frozenset({"camera", "place", "shared-culture", "style", "exchange", "fact"})
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,20 @@ class Excuse:
 
 @dataclass(frozen=True)
 class Claim:
-    """A period that the caption says its scene is in, and by which words."""
+    """A period that the caption names, and by which words.
+
+    Attributes:
+        first, last: years.
+        place: the words.
+        kind: ``era``, ``person`` or ``year``.
+        scene: the scene is set then; false if the words only date a thing that stands or is kept to this day.
+    """
 
     first: int
     last: int
     place: Place
     kind: str
+    scene: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,11 @@ class Reading:
     claims: tuple[Claim, ...]
     excuses: tuple[Excuse, ...]
 
+    def of(self, lang: str) -> tuple[Claim, ...]:
+        """Return the periods that the caption of a language names, or those of the other caption if it names none."""
+        own = tuple(c for c in self.claims if c.place.lang == lang)
+        return own or self.claims
+
     def denied(self, lang: str, start: int) -> bool:
         """Say whether the words before a place deny or question it: "Tang women did not wear the qipao"."""
         text = self.text(lang)
@@ -68,18 +81,36 @@ class Reading:
             return _DENIED_ZH.search(text[max(0, start - 6) : start]) is not None or _ASKED_ZH.search(text) is not None
         return _DENIED_EN.search(text[max(0, start - 30) : start]) is not None or _ASKED_EN.search(text) is not None
 
-    def excused(self, lang: str = "", start: int = 0, end: int = 0) -> bool:
+    def excused(self, lang: str = "", start: int = 0, end: int = 0, odd: Collection[tuple[str, int, int]] = ()) -> bool:
         """Say whether a context excuses what is odd at a place.
 
-        Words of the odd thing itself are no excuse for it: "Peking opera" is a stage word, and also what is out of place.
+        Words of an odd thing itself are no excuse for it, in either language: "Peking opera" is a stage word, and also what is out of place.
+
+        Args:
+            lang: language of the odd thing.
+            start: its first code point.
+            end: the code point after it.
+            odd: all odd things of the caption, ``(language, start, end)``.
         """
         for e in self.excuses:
             here = e.lang == lang and e.start < end and start < e.end
             if e.kind == "camera" and here:
                 return True
-            if e.kind not in _NO_EXCUSE and not here:
-                return True
-        return False
+            if e.kind in _NO_EXCUSE or here or any(e.lang == x and e.start < z and y < e.end for x, y, z in odd):
+                continue
+            return True
+        return bool(lang) and (any(a < end and start < b for a, b in titles(self.text(lang))) or self.likened(lang, start, end))
+
+    def excepted(self, ids: Collection[str]) -> bool:
+        """Say whether a context that excuses one fact only is there: Jurchens wore queues before the Qing."""
+        return any(e.kind == "fact" and e.id in ids for e in self.excuses)
+
+    def likened(self, lang: str, start: int, end: int) -> bool:
+        """Say whether a thing only stands in a comparison: "longer than a football field"."""
+        text = self.text(lang)
+        if lang == "zh":
+            return _LIKE_ZH.search(text[max(0, start - 4) : start]) is not None or _AS_ZH.match(text[end : end + 3]) is not None
+        return _LIKE_EN.search(text[max(0, start - 24) : start].lower()) is not None
 
     def text(self, lang: str) -> str:
         """Return the normalized text of a language."""
@@ -97,48 +128,159 @@ _DENIED_EN = re.compile(r"\b(?:not|no|never|without|nor|neither|instead of|befor
 _ASKED_ZH = re.compile("有没有|是不是|难道|[吗么]\\?|\\?")
 _ASKED_EN = re.compile(r"\?")
 
+_LIKE_ZH = re.compile("(?:比|像|如|似|好比|宛若)[一个只座]{0,2}$")
+_AS_ZH = re.compile("般|似的|一样|还[长大高宽亮]")
+_LIKE_EN = re.compile(r"(?:\blike|\bthan|\bas \w+ as|\bresembl\w+|-like) (?:an? |any |the )?$")
+_TITLE = re.compile('《[^《》]*》|“[^“”]*”|"[^"]*"|「[^「」]*」')
+
+
+def titles(text: str) -> list[tuple[int, int]]:
+    """Return the spans of titles and quotations: what they name is not in the scene.
+
+    Args:
+        text: normalized text.
+    """
+    return [m.span() for m in _TITLE.finditer(text)]
+
+
 # Buildings that still stand: "the Ming Great Wall" says when it was built, not when the scene is set.
 _STANDING = frozenset(
     "bridge pagoda temple-building great-wall tower-pavilion city-wall-tomb buddhist-images gate-archway hydraulics vernacular-dwelling".split()
 )
+_WORKS = (("crafts",), ("painting-calligraphy",))
+# Things that were made in a period and are here today; people and courts are not.
+_KEPT_ZH = re.compile(
+    "(?:王朝|时期|年间|时代|时)?(?:的)?(?:古|老|石|砖|木|旧|小|大)?(?:"
+    "风格|风(?!云|流|光)|式|样式|款|服饰|服装|装束|装扮|妆容|汉服|古装|城墙|城门|城楼|塔|桥|寺|庙|古建|建筑|宅|民居|祠堂|牌坊|牌楼|镇|村|"
+    "墓|陵|石窟|壁画|佛像|雕塑|雕像|石刻|碑|石狮|俑|瓷(?!窑|工)|花瓶|家具|屏风|画(?!院|师|家|匠|工|舫|坊|阁)|书画|书法(?!家)|诗(?!人|社|会|僧)|"
+    "词(?!人|社)|文物|青铜器|铜镜|遗址|遗物|遗存|戏台|长城|绣|工艺|技艺|食谱|菜谱|配方|古法|主题|文化|历史|故事|题材|元素|小说|话本|乐谱|曲谱|古曲|银杏|柏|槐"
+    ")|(?:始建|建造|修建|所建|建成|开凿|创建|重修|修筑|传下|流传|留下|以来|传承|遗留|保存|铸造|烧造)"
+)
+_MADE_ZH = re.compile("(?:始建于|建于|修于|成于|源自|源于|起源于|始于|自|诞生于|传自|仿|融合|致敬)$")
+_KEPT_EN = frozenset(
+    "wall walls tower gate gates temple temples pagoda bridge vase porcelain furniture tomb tombs mausoleum mausoleums statue statues mural murals fresco "
+    "painting paintings scroll poem poems poetry costume costumes dress robe robes clothing outfit outfits style styles styled themed inspired architecture "
+    "building buildings house houses mansion garden village town relic relics artifact artefact grotto grottoes cave caves stele bell coin coins novel "
+    "recipe recipes story stories tale legend culture history bricks ruins fashion makeup attire fort fortress rampart ramparts lane alley well tree ginkgo cypress".split()
+)
+_KEPT_EN_BEFORE = re.compile(
+    r"\b(?:built|rebuilt|constructed|founded|begun|dating|dates?|dated|dug|carved|cast|preserved|surviving|inherited|handed down|passed down|since|inspired|"
+    r"originat\w+|styles?|traditions?|recipes?|fashion|costumes?|dress|robes?|clothes|clothing|makeup|relics?|ruins?|stor(?:y|ies)|tales?|poems?|novels?|history|"
+    r"homage|tribute)(?:\s+(?:\w+\s+){0,2}|\s*)$"
+)
+_PEOPLE_THEN = re.compile(
+    "士兵|将军|皇帝|皇后|贵妃|妃子|宫女|太监|大臣|官员|书生|侍女|武士|守军|公主|太子|丞相|县令|禁军|衙役|员外|"
+    r"\b(?:soldiers?|guards|emperor|empress|concubines?|eunuchs?|ministers?|maids?|officials?|archers?|warriors?|prince|princess|courtiers?|magistrate|cavalrymen|sentries)\b"
+)
 
 
-def _dates_a_building(era: Place, places: Sequence[Place], text: str) -> bool:
-    if era.lang == "en" and text[: era.start].rstrip().lower().endswith(
-        (
-            "built",
-            "built under the",
-            "built in the",
-            "built under",
-            "built in",
-            "rebuilt",
-            "constructed",
-            "founded",
-            "begun",
-            "dating from the",
-            "dating from",
-            "first dug under the",
-        )
-    ):
-        return True
+def _scene(start: int, end: int, lang: str, text: str) -> bool:
+    """Say whether words that name a period set the scene, and do not just date a thing: "on the Ming city wall"."""
+    if lang == "zh":
+        # 明长城 is one name that holds the thing itself.
+        if any(_KEPT_ZH.match(text[k : end + 10]) for k in range(start + 1, end)):
+            return False
+        return _KEPT_ZH.match(text[end : end + 10]) is None and _MADE_ZH.search(text[max(0, start - 4) : start]) is None
+    # The name may hold the thing itself: "Tang poem".
+    after = re.findall(r"[a-z]+", text[start : end + 50].lower())[1:]
+    after = [w for w in after if w not in ("dynasty", "era", "period", "the")][:2]
+    before = re.sub(r"\b(?:in|of|from|under|to|back to|by|during|at)?\s*(?:the|late|early)?\s*$", "", text[:start].lower()[-50:])
+    return not set(after) & _KEPT_EN and _KEPT_EN_BEFORE.search(before) is None
+
+
+def _dates_a_building(era: Place, places: Sequence[Place]) -> bool:
     return any(
-        p.lang == era.lang and p.entry.sub in _STANDING and 0 <= p.start - era.end <= (2 if era.lang == "zh" else 3) for p in places if p is not era
+        p.lang == era.lang and p.entry.sub in _STANDING and p.entry.to_year is None and 0 <= p.start - era.end <= (2 if era.lang == "zh" else 3)
+        for p in places
+        if p is not era
     )
+
+
+def _dates_a_work(era: Place, places: Sequence[Place]) -> bool:
+    """Say whether the words after a period name a work of craft or art, which may be seen today: 辽代三彩盘."""
+    reach = 2 if era.lang == "zh" else 10
+    return any(p.lang == era.lang and p.entry.themes[:1] in _WORKS and 0 <= p.start - era.end <= reach for p in places)
+
+
+def _inside(p: Place, places: Sequence[Place], text: str) -> bool:
+    """Say whether a name is only a part of another name or stands in a title: 黄帝 in 黄帝内经."""
+    longer = any(
+        q.lang == p.lang
+        and q.entry.kind == "term"
+        and q.start <= p.start
+        and p.end <= q.end
+        and q.end - q.start > p.end - p.start
+        and q.entry.themes[:1] not in (("architecture",), ("history",), ("landscape",))
+        for q in places
+    )
+    return longer or any(a <= p.start and p.end <= b for a, b in titles(text))
+
+
+_DECADE_EN = re.compile(r"\b(1[89]\d0)s\b")
+_DECADE_ZH = re.compile(r"(1[89]\d0)年代|(?:二十世纪)?([二三四五六七八九])十年代")
+_CENTURY_WORDS = {
+    w: i
+    for i, w in enumerate(
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth "
+        "eighteenth nineteenth".split(),
+        1,
+    )
+}
+_CENTURY_EN = re.compile(rf"\b({'|'.join(_CENTURY_WORDS)})[- ]century(?!\s+BC)", re.IGNORECASE)
+
+
+_MINGUO = re.compile(r"民国(\d{1,2}|[一二三四]?十?[一二三四五六七八九]?|元)年(?!代|间)")
+
+
+def _small(word: str) -> int:
+    """Read a Chinese number below a hundred; 元 is the first year."""
+    tens, ten, ones = word.partition("十")
+    digits = "零一二三四五六七八九"
+    if word == "元" or not word:
+        return 1
+    return (digits.find(tens) if tens else 1) * 10 + max(0, digits.find(ones)) if ten else max(1, digits.find(word))
+
+
+def _spans(text: str, lang: str) -> list[tuple[int, int, int, int]]:
+    """Return years, decades and centuries of a text as ``(first, last, start, end)``."""
+    out = list(years(text, lang))
+    if lang == "en":
+        out += [(int(m[1]), int(m[1]) + 9, m.start(), m.end()) for m in _DECADE_EN.finditer(text)]
+        out += [(100 * n - 99, 100 * n, m.start(), m.end()) for m in _CENTURY_EN.finditer(text) for n in (_CENTURY_WORDS[m[1].lower()],)]
+    else:
+        for m in _MINGUO.finditer(text):
+            year = 1911 + (int(m[1]) if m[1].isdigit() else _small(m[1]))
+            out.append((year, year, m.start(), m.end()))
+        for m in _DECADE_ZH.finditer(text):
+            first = int(m[1]) if m[1] else 1900 + 10 * ("一二三四五六七八九".index(m[2]) + 1)
+            out.append((first, first + 9, m.start(), m.end()))
+    return out
+
+
+# Later years are of our own time, in which everything old may be seen again.
+_LATEST = 2000
 
 
 def _claims(places: Sequence[Place], zh: str, en: str, era_years: Mapping[str, tuple[int, int]]) -> list[Claim]:
     out: list[Claim] = []
+    actors = _PEOPLE_THEN.search(zh) is not None or _PEOPLE_THEN.search(en.lower()) is not None
     for p in places:
+        text = zh if p.lang == "zh" else en
+        if _inside(p, places, text):
+            continue
         if p.entry.kind in ("era", "trap") and p.entry.eras:
             spans = [era_years[e] for e in p.entry.eras if e in era_years]
-            if spans and not _dates_a_building(p, places, zh if p.lang == "zh" else en):
-                out.append(Claim(min(s[0] for s in spans), max(s[1] for s in spans), p, "era"))
+            if spans and not _dates_a_building(p, places):
+                scene = actors or (_scene(p.start, p.end, p.lang, text) and not _dates_a_work(p, places))
+                out.append(Claim(min(s[0] for s in spans), max(s[1] for s in spans), p, "era", scene))
         elif _is_person(p.entry) and p.entry.from_year is not None and p.entry.to_year is not None:
             out.append(Claim(p.entry.from_year, p.entry.to_year, p, "person"))
     for lang, text in (("zh", zh), ("en", en)):
-        for first, last, start, end in years(text, lang):
-            if -5000 < first < 1950:
-                out.append(Claim(first, last, Place(Entry(id=f"year:{first}"), lang, start, end), "year"))
+        quoted = titles(text)
+        for first, last, start, end in _spans(text, lang):
+            if -5000 < first < _LATEST and not any(a <= start < b for a, b in quoted):
+                scene = actors or _scene(start, end, lang, text)
+                out.append(Claim(first, last, Place(Entry(id=f"year:{first}"), lang, start, end), "year", scene))
     return out
 
 
