@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from curate.errors import CurateError
 
@@ -29,3 +30,14 @@ def data_path(name: str) -> Path:
         if place.exists():
             return place
     raise CurateError(f"the data {name!r} is missing; looked in {places[0]} and {places[1]}", hint="reinstall leishu")
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a shipped YAML file, with the C parser where PyYAML has one: the same safe loader, ten times quicker.
+
+    Args:
+        path: the file, UTF-8.
+    """
+    import yaml
+
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from curate.data import data_path
+from curate.data import data_path, read_yaml
 from curate.errors import LexiconError
 from curate.lexicon import read_tsv
 
@@ -92,8 +90,8 @@ class Taxonomy:
             digest.update((folder / name).read_bytes())
         eras = tuple(Era(r["id"], r["zh_hans"], r["en"], r["fr"], _int(r["from_year"]), _int(r["to_year"])) for _, r in read_tsv(folder / "eras.tsv"))
         regions = tuple(Region(r["id"], r["zh_hans"], r["en"], r["fr"]) for _, r in read_tsv(folder / "regions.tsv"))
-        raw = yaml.safe_load((folder / "themes.yaml").read_text(encoding="utf-8"))
         try:
+            raw = read_yaml(folder / "themes.yaml")
             themes = tuple(_theme(t) for t in raw["themes"])
             everyday = tuple((lang, s) for lang, items in raw.get("everyday", {}).items() for s in items)
         except (KeyError, TypeError, AttributeError) as e:

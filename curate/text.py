@@ -75,8 +75,9 @@ def fold_table() -> dict[int, str]:
     """
     tw2s, t2s = _tw2s(), opencc.OpenCC("t2s")
     table: dict[int, str] = {}
-    for code in range(0x3400, 0xA000):
-        folded = t2s.convert(tw2s.convert(chr(code)))
+    # All at once, on a line each: no phrase of the tables runs over a line end.
+    han = range(0x3400, 0xA000)
+    for code, folded in zip(han, t2s.convert(tw2s.convert("\n".join(map(chr, han)))).split("\n"), strict=True):
         if folded != chr(code) and len(folded) == 1:
             table[code] = folded
     for a, b in {"著": "着", "裏": "里", "箇": "个", "嚐": "尝", "甦": "苏", "乾": "干", "囉": "罗", "鍾": "钟", "徵": "征", "瞭": "了"}.items():

@@ -66,11 +66,10 @@ def match(df: pl.DataFrame, params: MatchParams, res: Resources) -> pl.DataFrame
     lexicon = res.need_lexicon()
     spans: list[tuple[int, str, str, int, int]] = []
     for lang in ("zh", "en"):
-        seen: dict[str, list[tuple[str, int, int]]] = {"": []}
-        for row, text in enumerate(df.get_column(f"{lang}_norm").to_list()):
-            if text not in seen:
-                seen[text] = [(s.term_id, s.start, s.end) for s in lexicon.find(text, lang)]
-            spans += [(row, term, lang, start, end) for term, start, end in seen[text]]
+        texts: list[str] = df.get_column(f"{lang}_norm").to_list()
+        distinct = list(dict.fromkeys(texts))
+        found = dict(zip(distinct, lexicon.find_many(distinct, lang), strict=True))
+        spans += [(row, s.term_id, lang, s.start, s.end) for row, text in enumerate(texts) for s in found[text]]
     out = pl.DataFrame({"id": df.get_column("id"), "terms": _nested(spans, len(df))})
     if params.require_term:
         out = out.with_columns(drop=pl.when(pl.col("terms").list.len() == 0).then(pl.lit("no_term")))
