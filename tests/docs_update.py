@@ -86,7 +86,16 @@ def export_table(text: str) -> str:
     from curate.export import profiles
 
     head = "| 目标 | 用于 | 种类 | 描述语言 |\n|---|---|---|---|\n" if "命令" in text else "| target | for | kind | captions |\n|---|---|---|---|\n"
-    return head + "".join(f"| `{k}` | {p['title']} | {p['kind']} | {'+'.join(p['captions'])} |\n" for k, p in profiles().items())
+    return head + "".join(f"| `{k}` | {p['title']} | {p['kind']} | {_captions(p['captions'], '命令' in text)} |\n" for k, p in profiles().items())
+
+
+def _captions(spec: dict[str, Any], chinese: bool) -> str:
+    modes = {"one": ("one a clip", "每片段一条"), "list": ("all of a clip", "片段的全部"), "per_language": ("one set per language", "每种语言一份")}
+    limit = next(
+        (f"{spec[unit]} {words[chinese]}" for unit, words in (("tokens", ("tokens", "词元")), ("chars", ("characters", "字符"))) if unit in spec), ""
+    )
+    parts = [" + ".join(spec["langs"]), modes[spec["mode"]][chinese], limit]
+    return ("，" if chinese else ", ").join(p for p in parts if p)
 
 
 def stage_table() -> str:

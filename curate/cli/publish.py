@@ -94,8 +94,8 @@ def export(
     from curate import export as exports
 
     if target == "list" or release is None:
-        rows = [(k, p["title"], p["kind"], "+".join(p["captions"]["langs"]), p["start"].split("#")[0].strip()) for k, p in exports.profiles().items()]
-        emit(exports.profiles()) if as_json else table("export targets", ["target", "for", "kind", "captions", "start"], rows)
+        rows = [(k, p["title"], p["kind"], "+".join(p["captions"]["langs"])) for k, p in exports.profiles().items()]
+        emit(exports.profiles()) if as_json else table("export targets", ["target", "for", "kind", "captions"], rows)
         return
     options = {key: value for key, _, value in (s.partition("=") for s in setting)}
     with working(f"exporting to {target}"):
