@@ -1,8 +1,8 @@
 """Write the generated parts of the documents anew: ``python -m tests.docs_update [--demo]``.
 
 Generated are, in README.md and README.zh.md, the table of commands, the table of export targets and the output of every command in a
-``console`` block under ``<!-- output … -->``; in ARCHITECTURE.md the table of stages. ``--demo`` runs the demo as well and takes its ledger
-and its table of planted dirt. ``tests/test_docs.py`` compares all of it, except what the demo prints.
+``console`` block under ``<!-- output … -->``; in ARCHITECTURE.md the table of stages. ``--demo`` runs the demo as well and takes its ledger,
+its table of planted dirt and the sample's card. ``tests/test_docs.py`` compares all of it, except what the demo prints.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 import unicodedata
@@ -182,8 +183,17 @@ def demo() -> str:
     """Run the demo and return the tables that the documents show."""
     with tempfile.TemporaryDirectory() as folder, _inside(Path(folder)):
         got = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"}).invoke(build(), ["demo"], catch_exceptions=False)
+        take_card(next(Path(folder).glob("demo-out/ws/releases/*")))
     tail = [line.rstrip() for line in got.stdout.split("\n") if line.startswith(("release ", "card ", "figures ", "report ", "review "))]
     return "```text\n" + "\n".join(table_under(got.stdout, t) for t in DEMO_TABLES) + "\n…\n" + "\n".join(tail) + "\n```\n"
+
+
+def take_card(release: Path) -> None:
+    """Keep the card of the sample, as the demo wrote it, beside its prose."""
+    card = ROOT / "data_cards" / "leishu-sample"
+    (card / "figures").mkdir(exist_ok=True)
+    for path in (*release.glob("README*.md"), *release.glob("figures/*.png")):
+        shutil.copyfile(path, card / path.relative_to(release))
 
 
 def updated(name: str) -> str:
