@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -11,6 +13,18 @@ from curate.cli.show import JSON, emit, note, working, write_rows
 app = typer.Typer(no_args_is_help=True, help="Prompts from gaps, localized, packed per target.")
 OUT = typer.Option("-", "-o", "--out", help="Where to: .jsonl .json .csv .parquet, or - for stdout.")
 SEED = typer.Option(0, help="The same seed gives the same prompts.")
+
+
+def _hand_over(rows: list[dict[str, Any]], out: str, as_json: bool, counts: Mapping[str, Any], summary: str) -> None:
+    """Rows to where they were asked for; with ``--json`` the counts (and the rows, if they go nowhere else) as one value."""
+    if as_json and out == "-":
+        emit({**counts, "rows": rows})
+        return
+    write_rows(rows, out)
+    if as_json:
+        emit(counts)
+    else:
+        note(summary)
 
 
 @app.command()
@@ -26,11 +40,8 @@ def gaps(
 
     with working("drawing prompts"):
         made = g.make(g.read_source(source), n, seed)
-    write_rows(made.rows, out)
-    if as_json and out != "-":
-        emit({"prompts": len(made.rows), "rejected": made.rejected, "unfilled": made.unfilled, "diversity": made.diversity})
-    else:
-        note(g.summary(made))
+    counts = {"prompts": len(made.rows), "rejected": made.rejected, "unfilled": made.unfilled, "diversity": made.diversity}
+    _hand_over(made.rows, out, as_json, counts, g.summary(made))
 
 
 @app.command()
@@ -45,6 +56,7 @@ def localize(
     max_cost: float = typer.Option(1.0, min=0, help="No more requests once this is spent."),
     prices: tuple[float, float] = typer.Option((0.0, 0.0), help="Prices per million tokens, in and out."),
     cache: Path = typer.Option(None, help="Folder of answers already paid for."),
+    as_json: bool = JSON,
 ) -> None:
     """Make prompts culturally specific: concrete, true to the period, every change with its reason and a diff."""
     from curate import plain
@@ -55,8 +67,7 @@ def localize(
         rows = loc.localize([dict(r, id=r["source_id"]) for r in plain.load(source).frame.iter_rows(named=True)], era, seed)
         if endpoint:
             rewrite(rows, Endpoint(endpoint, model, key_env, max_cost=max_cost, price_in=prices[0], price_out=prices[1], cache=cache))
-    write_rows(rows, out)
-    note(loc.summary(rows))
+    _hand_over(rows, out, as_json, loc.counts(rows), loc.summary(rows))
 
 
 @app.command()
