@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -132,17 +134,31 @@ class UseEmbedder:
         self.revision = f"use-multilingual-v3/{release}+2"
         self.sha256 = hashlib.sha256(self.revision.encode()).hexdigest()
         self._model: Any = None
+        self._reading = threading.Lock()
+
+    def warm(self) -> None:
+        """Read the weights on another thread, while the caller reads the lexicon; an error shows at the first ``encode``."""
+        threading.Thread(target=self._warm, daemon=True).start()
+
+    def _warm(self) -> None:
+        with suppress(CurateError, OSError, ImportError):
+            self._ready()
+
+    def _ready(self) -> Any:
+        with self._reading:
+            if self._model is None:
+                from curate.use_fast import FastUse
+
+                self._model = FastUse()
+            return self._model
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Encode texts; see ``Embedder.encode``."""
-        if self._model is None:
-            from curate.use_fast import FastUse
-
-            self._model = FastUse()
+        model = self._ready()
         out = np.zeros((len(texts), self.dim), np.float32)
         full = [i for i, t in enumerate(texts) if t.strip()]
         if full:
-            out[full] = self._model.encode([texts[i][:2000] for i in full])
+            out[full] = model.encode([texts[i][:2000] for i in full])
         return out
 
 

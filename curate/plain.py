@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from curate import readers, stages
-from curate.embed import Embedder, make_embedder
+from curate.embed import Embedder, UseEmbedder, make_embedder
 from curate.errors import DataError, UsageError, did_you_mean
 from curate.lexicon import Lexicon
 from curate.readers.base import Bad
@@ -70,7 +70,10 @@ def default_resources(embedder: str = "use", model: str = "", seed: int = 0) -> 
         model: model folder or hub id for ``st``.
         seed: seed of what draws.
     """
-    lexicon, taxonomy, encoder = shipped_lexicon(), shipped_taxonomy(), _embedder(embedder, model)
+    encoder = _embedder(embedder, model)
+    if isinstance(encoder, UseEmbedder):
+        encoder.warm()
+    lexicon, taxonomy = shipped_lexicon(), shipped_taxonomy()
     digests = {"lexicon": lexicon.sha256, "taxonomy": taxonomy.sha256, "embedder": encoder.sha256}
     return Resources(seed, lexicon, taxonomy, encoder, None, digests)
 

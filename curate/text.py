@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -49,8 +50,9 @@ def script_characters() -> tuple[str, str]:
     block = [chr(c) for c in range(0x3400, 0xA000)]
     hans: list[str] = []
     hant: list[str] = []
-    for char in block:
-        to_s, to_t = t2s.convert(char), s2t.convert(char)
+    # A line each: converted together, and no phrase of the tables runs over a line end.
+    lines = "\n".join(block)
+    for char, to_s, to_t in zip(block, t2s.convert(lines).split("\n"), s2t.convert(lines).split("\n"), strict=True):
         if to_s != char and to_t == char:
             hant.append(char)
         elif to_t != char and to_s == char:
@@ -227,6 +229,16 @@ def han_count(text: str) -> int:
 _NUMERALS = str.maketrans("〇零一二两三四五六七八九", "001223456789")
 _HAN_SPACE_RE = re.compile(f"(?<=[{HAN}]) | (?=[{HAN}])")
 _KEY_RE = re.compile(r"[^\w]+", re.UNICODE)
+# Lines worked on together.
+_LINES = 4096
+# From so many different characters on they are replaced in one pass.
+_MANY = 400
+_HAN_SPACES_RE = re.compile(f" (?:(?<=[{HAN}] )|(?=[{HAN}]))")
+
+
+@lru_cache(maxsize=1)
+def _hant_re() -> re.Pattern[str]:
+    return re.compile("[" + re.escape(script_characters()[1]) + "]")
 
 
 def match_key(text: str) -> str:
@@ -245,3 +257,64 @@ def match_key(text: str) -> str:
     folded = fold(to_simplified(normalize(text))).translate(_NUMERALS)
     words = _KEY_RE.sub(" ", folded).strip()
     return _HAN_SPACE_RE.sub("", words)
+
+
+@lru_cache(maxsize=1 << 16)
+def _key_char(char: str) -> str:
+    """What one normalized, simplified character is in a key."""
+    out = fold(char).translate(_NUMERALS)
+    return out if out.isalnum() or out == "_" else " "
+
+
+@lru_cache(maxsize=1 << 16)
+def _plain_char(char: str) -> str:
+    """What normalization makes of one character."""
+    return _INVISIBLE_RE.sub("", unicodedata.normalize("NFKC", char))
+
+
+def _replaced(text: str, new: Callable[[str], str]) -> str:
+    """Replace characters: a long text has few different ones, and replacing one everywhere is quicker than looking at every place."""
+    changed = {c: new(c) for c in set(text) if c != "\n" and new(c) != c}
+    if len(changed) > _MANY:
+        return text.translate(str.maketrans(changed))
+    # What a character becomes is never itself replaced, so the order does not matter.
+    for c, put in changed.items():
+        text = text.replace(c, put)
+    return text
+
+
+def match_keys(texts: Sequence[str]) -> list[str]:
+    """Return ``match_key`` of every text, many times faster: all texts go through each step as one, on a line each.
+
+    Args:
+        texts: captions, raw or normalized.
+
+    Example:
+        >>> match_keys(["三個人，在長城。", "A  Man", ""])
+        ['3个人在长城', 'a man', '']
+    """
+    out = [""] * len(texts)
+    # Apart, because English without accents needs fewer steps.
+    for mine in ([i for i, t in enumerate(texts) if t.isascii()], [i for i, t in enumerate(texts) if not t.isascii()]):
+        for start in range(0, len(mine), _LINES):
+            some = mine[start : start + _LINES]
+            for i, key in zip(some, _keys_of([texts[i].replace("\n", " ") for i in some]), strict=True):
+                out[i] = key
+    return out
+
+
+def _keys_of(lines: list[str]) -> list[str]:
+    text = "\n".join(lines)
+    if not text.isascii():
+        plain = _replaced(text, _plain_char)
+        # Marks that stand alone must be composed with what is before them.
+        text = plain if unicodedata.is_normalized("NFKC", plain) else _INVISIBLE_RE.sub("", unicodedata.normalize("NFKC", text))
+        if _hant_re().search(text):
+            text = "\n".join([to_simplified(t) if _hant_re().search(t) else t for t in text.split("\n")])
+    else:
+        text = _INVISIBLE_RE.sub("", text)
+    text = _replaced(text, _key_char)
+    while "  " in text:
+        text = text.replace("  ", " ")
+    out = [t.strip(" ") for t in text.split("\n")]
+    return out if text.isascii() else _HAN_SPACES_RE.sub("", "\n".join(out)).split("\n")
