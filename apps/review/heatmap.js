@@ -16,8 +16,8 @@ export default function (component) {
       const td = document.createElement("td"), key = r.id + "|" + c.id, got = data.cells[key];
       if (got) {
         const b = document.createElement("button");
-        b.type = "button"; b.textContent = got[0] + "/" + got[1]; b.title = r.label + " · " + c.label; b.setAttribute("aria-pressed", String(data.chosen === key));
-        b.style.background = "color-mix(in srgb, #b5382a " + Math.round(15 + 70 * (got.length > 2 ? got[2] : Math.sqrt(got[1] / top))) + "%, transparent)";
+        b.type = "button"; b.textContent = got[0] + "/" + got[1]; b.title = r.label + " · " + c.label;
+        b.style.background = "color-mix(in srgb, #b5382a " + Math.round(12 + 48 * (got.length > 2 ? got[2] : Math.sqrt(got[1] / top))) + "%, transparent)";
         b.addEventListener("click", () => setTriggerValue("cell", key));
         td.append(b);
       }

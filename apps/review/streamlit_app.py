@@ -11,6 +11,7 @@ from ui import t
 from curate.errors import CurateError
 from curate.items import reviewer_name
 
+# They lie in `views`: a folder called `pages` would be Streamlit's own, whose files open by address without coming past here.
 PAGES = ("queue", "overview", "browse", "agreement", "progress", "lexicon", "prompts", "help")
 # These need no queue.
 FREE = ("lexicon", "prompts", "help")
@@ -63,6 +64,11 @@ def leave():
     st.query_params.clear()
 
 
+def log_out():
+    leave()
+    st.logout()
+
+
 def main():
     locale = (st.context.locale or "zh").lower()
     if st.query_params.get("lang") not in (*ui.LANGUAGES, None):
@@ -70,7 +76,7 @@ def main():
     remember("lang", "zh" if locale.startswith("zh") else "en")
     st.set_page_config(page_title=t("app"), layout="wide")
     st.html(ui.CSS)
-    pages = {name: st.Page(f"pages/{name}.py", title=t(f"page.{name}"), url_path=name, default=name == "queue") for name in PAGES}
+    pages = {name: st.Page(f"views/{name}.py", title=t(f"page.{name}"), url_path=name, default=name == "queue") for name in PAGES}
     st.session_state["_pages"] = pages
     page = st.navigation(list(pages.values()))
     with st.sidebar:
@@ -91,6 +97,8 @@ def main():
         st.text(f"{t('who')}: {name} ({t('role.' + person['role'])})")
         if os.environ.get("LEISHU_NAMES"):
             st.button(t("who.change"), on_click=leave)
+        else:
+            st.button(t("who.logout"), on_click=log_out)
         if queues:
             if remember("queue", queues[0]) not in queues:
                 st.session_state["queue"] = queues[0]

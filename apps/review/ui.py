@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import os
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 import yaml
@@ -45,8 +47,7 @@ background:transparent;color:inherit}
 )
 HEAT_CSS = """.heat{overflow-x:auto}.heat table{border-collapse:collapse;font-size:.78rem}.heat th{font-weight:500;text-align:left;white-space:nowrap;padding:0 .3rem}
 .heat tr:first-child th{height:5.5rem;vertical-align:bottom}.heat tr:first-child span{writing-mode:vertical-rl;text-orientation:mixed}
-.heat td{padding:1px}.heat button{border:0;border-radius:3px;min-width:2.4rem;height:1.6rem;color:inherit;cursor:pointer;font:inherit}
-.heat button[aria-pressed=true]{outline:2px solid currentColor}"""
+.heat td{padding:1px}.heat button{border:0;border-radius:3px;min-width:2.4rem;height:1.6rem;color:inherit;cursor:pointer;font:inherit}"""
 
 
 @st.cache_resource
@@ -109,6 +110,11 @@ def label(axis, ident):
         return ident
 
 
+def check_name(value):
+    """The name of a check; one that a plug-in brought keeps its own."""
+    return t(f"check.{value}") if f"check.{value}" in strings() else value
+
+
 def tag_name(tag):
     """The words for a tag such as ``theme:festivals``."""
     axis, _, value = tag.partition(":")
@@ -117,7 +123,7 @@ def tag_name(tag):
         return f"{label('themes', theme)} × {label('eras', era)}"
     if axis in ("theme", "era"):
         return f"{t(axis + 's')}: {label(axis + 's', value)}"
-    return f"{t('why')}: {t('why.' + value)}" if axis == "why" else f"{t('flags')}: {value}"
+    return f"{t('why')}: {t('why.' + value)}" if axis == "why" else f"{t('flags')}: {check_name(value)}"
 
 
 def esc(text):
@@ -203,8 +209,15 @@ def free_keys():
 
 
 def when(stamp):
-    """A time in the reader's form."""
-    return stamp[:16].replace("T", " ") + " UTC"
+    """A time of the store in the reader's form and, if the browser tells it, in their own time zone."""
+    at = datetime.fromisoformat(stamp)
+    try:
+        at = at.astimezone(ZoneInfo(st.context.timezone or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        at = at.astimezone(UTC)
+    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+    day = f"{at.year}年{at.month}月{at.day}日" if lang() == "zh" else f"{at.day} {months[at.month - 1]} {at.year},"
+    return f"{day} {at:%H:%M}"
 
 
 def number(value):

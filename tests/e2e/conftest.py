@@ -19,7 +19,9 @@ import pytest
 
 from curate.items import Item, item_id
 from curate.reviewmedia import MediaFolder
+from curate.run import run
 from curate.store import ReviewStore
+from tests.conftest import SAMPLE
 from tests.review import demo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +54,7 @@ class App:
 
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
+        workspace.mkdir(exist_ok=True)
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
@@ -62,13 +65,15 @@ class App:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def start(self, cwd: Path | None = None, **more: str) -> None:
         environment = {
             **os.environ, "LEISHU_WORKSPACE": str(self.workspace), "LEISHU_STORE": str(self.workspace / "review.sqlite"), "LEISHU_TOKEN": TOKEN,
-            "LEISHU_PORT": str(self.port), "LEISHU_NAMES": "1",
+            "LEISHU_PORT": str(self.port), "LEISHU_NAMES": "1", **more,
         }  # fmt: skip
         self.log = (self.workspace / "server.log").open("ab")
-        self.process = subprocess.Popen([sys.executable, str(ROOT / "apps/review/server.py")], env=environment, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "apps/review/server.py")], env=environment, stdout=self.log, stderr=self.log, cwd=cwd
+        )
         for _ in range(300):
             try:
                 with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
@@ -104,11 +109,23 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    made = App(tmp_path_factory.mktemp("ws"))
+    made = App(tmp_path_factory.mktemp("review") / "ws")
     made.start()
     yield made
     made.kill()
     made.store.close()
+
+
+@pytest.fixture(scope="session")
+def project(app: App) -> Path:
+    """The shipped recipe, run on a part of the shipped sample in the app's workspace; returns the recipe."""
+    folder = app.workspace.parent / "project"
+    folder.mkdir()
+    shutil.copyfile(SAMPLE / "recipe.yaml", folder / "recipe.yaml")
+    rows = (SAMPLE / "captions.jsonl").read_text(encoding="utf-8").split("\n")
+    (folder / "captions.jsonl").write_text("\n".join(rows[:90]) + "\n", encoding="utf-8")
+    run(folder / "recipe.yaml", app.workspace)
+    return folder / "recipe.yaml"
 
 
 class Person:
@@ -184,7 +201,7 @@ class Person:
 def person(browser: Any, app: App) -> Iterator[Callable[[str], Person]]:
     contexts = []
 
-    def make(name: str, **options: Any) -> Person:
+    def make(name: str, app: App = app, **options: Any) -> Person:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "zh-CN", **options})
         context.add_init_script(f"({COUNT})()")
         contexts.append(context)

@@ -218,7 +218,7 @@ def flags(item):
         st.caption(t("flag.none"))
     for f in found:
         with st.container(border=True):
-            ui.tags([t(f"severity.{f['severity']}"), f["check"], *([f["text"][:60]] if f["text"] else [])])
+            ui.tags([t(f"severity.{f['severity']}"), ui.check_name(f["check"]), *([f["text"][:60]] if f["text"] else [])])
             st.text((f["note"] if ui.lang() == "zh" else f["note_en"]) or f["note"] or "")
             if f["suggestion"]:
                 st.caption(t("suggest"))

@@ -38,11 +38,6 @@ def fresh():
     S.update(p_edit=None, p_doubt=None, p_seed=0)
 
 
-def choose(name):
-    fresh()
-    S.p_cell = name
-
-
 def heat(found, taken):
     """Themes by periods: how many clips there are, with those the set would add, of how many."""
     more = {}
@@ -61,11 +56,10 @@ def heat(found, taken):
     def opened():
         cell = (S.get("p_heat") or {}).get("cell")
         if cell:
-            choose(cell)
+            S.p_cell = cell
 
     mount = ui.component("heatmap", '<div class="heat"></div>', ui.HEAT_CSS)
-    mount(data={"rows": rows, "columns": columns, "cells": values, "chosen": S.get("p_cell")}, key="p_heat", on_cell_change=opened)
-    return values
+    mount(data={"rows": rows, "columns": columns, "cells": values}, key="p_heat", on_cell_change=opened)
 
 
 def proposals(found, name, taken):
@@ -113,7 +107,7 @@ def drop(row):
 
 def words_of(reason):
     kind, _, check = reason.partition(".")
-    return t("prompts.reason.flag", check=check) if kind == "flag" else t(f"prompts.reason.{reason}")
+    return t("prompts.reason.flag", check=ui.check_name(check)) if kind == "flag" else t(f"prompts.reason.{reason}")
 
 
 def editor(row):
@@ -213,27 +207,35 @@ def main():
     taken = ui.store().prompt_set(set_name())
     if "p_cell" not in S:
         S.p_cell = st.query_params.get("p_cell")
-    values = heat(found, taken)
-    names = sorted(values, key=lambda n: (-values[n][2], n))
-    if S.p_cell not in values:
+    names = sorted(found.writable, key=lambda n: (found.cells[n].count / max(1, found.cells[n].target), n))
+    if S.p_cell not in found.writable:
         S.p_cell = None
-    st.selectbox(t("prompts.cell"), names, key="p_cell", on_change=fresh, format_func=lambda n: f"{cell_name(n)} ({values[n][0]}/{values[n][1]})")
-    if len(found.cells) > len(found.writable):
-        st.caption(t("prompts.unwritten", n=len(found.cells) - len(found.writable)))
+    if S.p_cell != S.get("p_before"):
+        S.p_before = S.p_cell
+        fresh()
+    st.selectbox(t("prompts.cell"), names, key="p_cell", format_func=cell_name)
+    if S.p_cell:
+        st.button(t("prompts.map"), on_click=lambda: S.update(p_cell=None))
+    else:
+        heat(found, taken)
+        if len(found.cells) > len(found.writable):
+            st.caption(t("prompts.unwritten", n=len(found.cells) - len(found.writable)))
     if S.get("p_said"):
         getattr(st, S.p_said[0])(S.p_said[1])
         S.p_said = None
     if S.p_cell:
         st.query_params["p_cell"] = S.p_cell
+        cell = found.cells[S.p_cell]
         rows = proposals(found, S.p_cell, taken)
-        st.subheader(cell_name(S.p_cell), anchor=False)
+        have = sum(r.get("cell") == S.p_cell for r in taken)
+        st.subheader(f"{cell_name(S.p_cell)} · {cell.count} + {have} / {cell.target}", anchor=False)
         if not rows:
             st.info(t("prompts.empty"))
         for row in rows:
             proposal(row)
         st.button(t("prompts.more"), on_click=lambda: S.update(p_seed=S.get("p_seed", 0) + 1, p_edit=None))
-    else:
-        st.info(t("prompts.pick"))
+    elif "p_cell" in st.query_params:
+        del st.query_params["p_cell"]
     the_set(taken)
 
 
