@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,20 +72,24 @@ def make(out: Path, on_event: OnEvent | None = None) -> Demo:
     """
     project = _folder(out) / "project"
     notes: list[str] = []
+    copies: dict[str, str] = {}
     try:
         from curate.media.synth import make_clips
 
         made = make_clips(project / "captions.jsonl", project, CLIPS)
         notes.append(f"{len(made)} small clips were generated in {project / 'clips'}")
+        copies = {m.clip: m.copy_of for m in made if m.copy_of}
     except MissingExtra as e:
         notes.append(f"no clips: {e}")
     result = run(project / "recipe.yaml", out / "ws", on_event=on_event)
     taxonomy = Taxonomy.load()
     table = result.table(["clip_id", "themes", "eras", "regions", "cells", "zh", "en"])
     measured = coverage.measure(table, taxonomy)
-    files = report.write(measured, taxonomy, out / "coverage")
-    scores = truth.score(truth.read_truth(project / "truth.jsonl"), truth.outcome(result))
     made_release = release.make(project / "recipe.yaml", out / "ws", replace=True)
+    same = json.loads((made_release.path / "coverage.json").read_text(encoding="utf-8")) == json.loads(json.dumps(measured.to_json()))
+    files = report.write(measured, taxonomy, out / "coverage", drawn=made_release.path / "figures" if same else None)
+    scores = truth.score(truth.read_truth(project / "truth.jsonl"), truth.outcome(result))
+    scores += [truth.clip_copies(copies, result)] if copies else []
     queued = _queue(out / "ws", notes)
     figures = [f for f in files if f.suffix in (".png", ".svg")]
     return Demo(result, measured, scores, made_release.path, made_release.card_path, figures, out / "coverage" / "coverage.html", notes, queued)

@@ -93,6 +93,16 @@ def _duplicates(ws: Workspace, chain: Sequence[StepRecord]) -> dict[str, Any]:
     return {}
 
 
+def _clip_copies(ws: Workspace, chain: Sequence[StepRecord]) -> dict[str, Any]:
+    """Copies among the clips themselves, where a step compared them."""
+    for rec in chain:
+        if "clip_dup_of" in rec.schema and rec.upstream:
+            own = pl.concat([pl.read_parquet(ws.step_dir(rec.key) / p.file, columns=["id", "clip_dup_of", "clip_group"]) for p in rec.parts])
+            clips = own.join(ws.table(rec.upstream, ["clip_id"]), on="id", how="left").unique("clip_id")
+            return {"compared": clips.get_column("clip_group").drop_nulls().len(), "copies": clips.get_column("clip_dup_of").drop_nulls().len()}
+    return {}
+
+
 def _balance(ws: Workspace, chain: Sequence[StepRecord], after: Coverage, taxonomy: Taxonomy) -> tuple[dict[str, Any], Coverage | None]:
     for rec in chain:
         if rec.stage == "balance" and rec.upstream:
@@ -144,10 +154,22 @@ def _media(table: pl.DataFrame) -> dict[str, Any]:
 
 def _aigc(table: pl.DataFrame) -> dict[str, int]:
     """Clips per label of AI-generated content, where a step of the run read such labels from the files."""
-    for column in ("ai_label", "aigc", "provenance"):
-        if column in table.columns and table.schema[column] == pl.String:
-            return counts(table.unique("clip_id", keep="first", maintain_order=True), column)
-    return {}
+    if "ai_label" not in table.columns:
+        return {}
+    return counts(table.unique("clip_id", keep="first", maintain_order=True).drop_nulls("ai_label"), "ai_label")
+
+
+def _provenance(table: pl.DataFrame) -> dict[str, Any]:
+    """What was read from the clips' files; empty if no step opened them."""
+    if "ai_generated" not in table.columns:
+        return {}
+    clips = table.unique("clip_id", keep="first", maintain_order=True)
+    read = clips.filter(pl.col("ai_generated").is_not_null())
+    out: dict[str, Any] = {"clips_read": len(read), "ai_generated": int(read.get_column("ai_generated").sum())}
+    out["c2pa"] = counts(read.drop_nulls("c2pa"), "c2pa") if "c2pa" in clips.columns else {}
+    out["origin_known"] = clips.get_column("origin").drop_nulls().len() if "origin" in clips.columns else 0
+    out["opt_out"] = int(clips.get_column("opt_out").fill_null(value=False).sum()) if "opt_out" in clips.columns else 0
+    return out if len(read) else {}
 
 
 def compute(
@@ -189,6 +211,7 @@ def compute(
         "by_origin": origins,
         "machine_text": machine,
         "ai_labels": _aigc(table),
+        "provenance": _provenance(table),
         "media": _media(table),
         "text_length": _lengths(table),
         "read": {
@@ -198,6 +221,7 @@ def compute(
         },
         "ledger": _ledger(chain),
         "duplicates": _duplicates(ws, chain),
+        "clip_copies": _clip_copies(ws, chain),
         "balance": balance,
         "review": review,
         "flags": _flags(table),

@@ -52,6 +52,9 @@ class Hub(Protocol):
     def files(self, repo: str) -> list[Remote]:
         """List the files with their hashes."""
 
+    def tag(self, repo: str, name: str) -> str | None:
+        """Name the head of the branch; return what to say if the tag was there already or could not be set. A tag is never moved."""
+
     def url(self, repo: str) -> str:
         """Return the address people open."""
 
@@ -173,6 +176,17 @@ class HuggingFace:
                     out.append(Remote(item.path, item.size, lfs.sha256 if lfs else None, None if lfs else item.blob_id))
         return out
 
+    def tag(self, repo: str, name: str) -> str | None:
+        """Name the head of the branch, so that ``load_dataset(…, revision=name)`` always gives this version."""
+        with self._said():
+            refs = self._api.list_repo_refs(repo, repo_type="dataset")
+            head = next((b.target_commit for b in refs.branches if b.name == self.branch), None)
+            there = next((t for t in refs.tags if t.name == name), None)
+            if there is None:
+                self._api.create_tag(repo, tag=name, revision=self.branch, repo_type="dataset", exist_ok=True)
+                return None
+        return None if there.target_commit == head else f"the tag {name} was there already, at another commit, and was not moved"
+
     def url(self, repo: str) -> str:
         """Return the address people open."""
         return f"{self._api.endpoint}/datasets/{repo}"
@@ -250,6 +264,20 @@ class ModelScope:
         with self._said():
             found = self._api.list_repo_files(repo, "dataset", revision=self.branch)
         return [Remote(f.path, f.size, f.sha256, f.blob_id if f.blob_id != f.sha256 else None) for f in found if f.type != "tree"]
+
+    def tag(self, repo: str, name: str) -> str | None:
+        """Name the head of the branch. The client has the call for every kind of repository; a server without it is no fault of the upload."""
+        try:
+            with self._said():
+                known = {str(r.get("Revision") or r.get("Name") or r.get("name")) for r in self._api.list_repo_revisions(repo, "dataset")}
+                if name in known:
+                    return f"the tag {name} was there already and was not moved"
+                self._api.create_repo_tag(repo, "dataset", name, revision=self.branch)
+        except CurateError as e:
+            if re.search(r"answered (429|5\d\d)|cannot be reached", e.message):
+                raise
+            return f"the tag {name} was not set: {e.message}"
+        return None
 
     def url(self, repo: str) -> str:
         """Return the address people open."""

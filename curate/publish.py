@@ -156,7 +156,7 @@ def _git(cwd: Path, *args: str, secret: str = "") -> str:
 
 def _to_git(folder: Path, remote: str, plan: Plan) -> None:
     """Commit the release on top of what the remote's branch has, tag it, push, and read the remote's tree back."""
-    tag = "v" + str(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["version"])
+    tag = _tag(folder)
     with tempfile.TemporaryDirectory(prefix="leishu-git-") as temp:
         work = Path(temp) / "work"
         _git(Path(temp), "-c", "filter.lfs.smudge=", "-c", "filter.lfs.required=false", "clone", "-q", remote, str(work), secret=remote)
@@ -195,6 +195,10 @@ def _to_git(folder: Path, remote: str, plan: Plan) -> None:
     if wrong or missing:
         raise CurateError(f"{len(wrong) + len(missing)} files at the remote are not those of the release: {(wrong + missing)[0]}")
     plan.verified, plan.url = len(plan.files), hub.scrub(remote, None)
+
+
+def _tag(folder: Path) -> str:
+    return "v" + str(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["version"])
 
 
 def _has_lfs(work: Path) -> bool:
@@ -254,6 +258,8 @@ def _to_hub(folder: Path, repo: str, target: hub.Hub, plan: Plan) -> None:
     if found != ("private" if plan.private else "public"):
         raise CurateError(f"{repo} is {found} after the upload, asked for was the other", hint="change it on the hub now")
     plan.verified, plan.url = len(plan.files), target.url(repo)
+    said = hub.again(lambda: target.tag(repo, _tag(folder)))
+    plan.notes += [said] if said else []
     extra = sorted(set(there) - {f["path"] for f in plan.files} - {".gitattributes"})
     if extra:
         plan.notes.append(f"the repository holds {len(extra)} other files, such as {extra[0]}")

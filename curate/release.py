@@ -6,12 +6,14 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from curate import __version__, card, croissant, facts, licenses, prose, releasedata, reviewfacts
+from curate.cells import MARK
 from curate.errors import DataError, PublishRefused, RecipeError, UsageError
 from curate.lexicon import Lexicon
 from curate.recipe import PublishSpec, Recipe
@@ -21,7 +23,7 @@ from curate.taxonomy import Taxonomy
 from curate.workspace import Workspace, write_atomic, write_json
 
 # Endings that VideoFolder and ImageFolder of ``datasets`` read; one builder serves a whole repository.
-FOLDER_BUILDERS: tuple[set[str | None], ...] = (
+FOLDER_BUILDERS: tuple[set[str], ...] = (
     {".mp4", ".mkv", ".avi", ".mpeg", ".mov"},
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tiff"},
 )
@@ -52,7 +54,8 @@ class ReleaseResult:
 def configs(table: pl.DataFrame, formats: tuple[str, ...]) -> tuple[str, list[dict[str, Any]]]:
     """Say how ``load_dataset`` finds the splits.
 
-    The default is the clips with their metadata if every row has a file that the builder reads, else the table of captions.
+    The default is the clips with their metadata if every split has some and the builder reads them all, with null for rows without a clip;
+    else the table of captions.
 
     Args:
         table: the released rows.
@@ -62,9 +65,10 @@ def configs(table: pl.DataFrame, formats: tuple[str, ...]) -> tuple[str, list[di
         ``media`` or ``captions``, and the ``configs`` of the front matter.
     """
     splits = [s for s in releasedata.SPLITS if s in set(table.get_column("split"))]
-    names = table.get_column("file_name").to_list() if "file_name" in table.columns else [None]
-    endings = {None if n is None else Path(n).suffix.lower() for n in names}
-    if any(endings <= known for known in FOLDER_BUILDERS):
+    placed = table.filter(pl.col("file_name").is_not_null()) if "file_name" in table.columns else table.clear()
+    endings = {Path(n).suffix.lower() for n in placed.get_column("file_name").to_list()} if len(placed) else set()
+    # A split without a single clip would be taken for a table, and one builder serves all of them.
+    if endings and set(placed.get_column("split")) == set(splits) and any(endings <= known for known in FOLDER_BUILDERS):
         files = [{"split": s, "path": [f"data/{s}/metadata.parquet", f"data/{s}/clips/**"]} for s in splits]
         return "media", [{"config_name": "default", "data_files": files}]
     ending = "parquet" if "parquet" in formats else formats[0]
@@ -148,7 +152,7 @@ def make(
     shutil.rmtree(staging, ignore_errors=True)
     try:
         staging.mkdir()
-        table, missing = releasedata.place_media(table, job.spec.media, job.base, staging, final)
+        table, missing = releasedata.place_media(table, job.spec.media, job.base, staging, final, job.spec.missing_media == "keep")
         if faults + missing:
             raise PublishRefused(_listed(faults + missing), hint="mend these and run curate release again")
         result = _fill(job, table, staging)
@@ -217,6 +221,17 @@ def _lexicon(recipe: Recipe, base: Path) -> dict[str, Any]:
     return {"terms": len(loaded.entries), "sha256": loaded.sha256}
 
 
+def _epoch_day() -> str | None:
+    """The day of ``SOURCE_DATE_EPOCH``, which reproducible builds set, in UTC."""
+    value = os.environ.get("SOURCE_DATE_EPOCH")
+    if not value:
+        return None
+    try:
+        return datetime.fromtimestamp(int(value), UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError) as e:
+        raise UsageError(f"SOURCE_DATE_EPOCH is {value!r}, expected seconds since 1970") from e
+
+
 def _fill(job: _Job, table: pl.DataFrame, staging: Path) -> ReleaseResult:
     """Write every file of the release into the staging folder."""
     spec = job.spec
@@ -231,7 +246,7 @@ def _fill(job: _Job, table: pl.DataFrame, staging: Path) -> ReleaseResult:
     layout, config = configs(table, spec.formats)
     with_media = table.get_column("file_name").drop_nulls().len() if "file_name" in table.columns else 0
     values = {
-        "name": spec.name, "version": spec.version, "date": spec.date or str(job.manifest["finished_at"])[:10], "license": spec.license,
+        "name": spec.name, "version": spec.version, "date": spec.date or _epoch_day() or str(job.manifest["finished_at"])[:10], "license": spec.license,
         "leishu": __version__, "layout": layout, "media_rows": with_media, "placeholder": job.placeholder and bool(prose.faults(job.text)),
         "captions_sha256": facts.checksum(table), **computed.values,
     }  # fmt: skip
@@ -275,7 +290,8 @@ def _manifest(job: _Job, values: dict[str, Any], staging: Path, rows: dict[str, 
     value = {
         "format": 1, "name": values["name"], "version": values["version"], "date": values["date"], "leishu": __version__,
         "placeholder": values["placeholder"], "recipe": {"name": job.recipe.name, "seed": job.recipe.seed}, "lineage": job.key, "inputs": inputs,
-        "steps": steps, "captions_sha256": values["captions_sha256"], "files": releasedata.facts_of_files(staging, rows),
+        "steps": steps, "captions_sha256": values["captions_sha256"], **({"csv_guard": MARK} if "csv" in job.spec.formats else {}),
+        "files": releasedata.facts_of_files(staging, rows),
     }  # fmt: skip
     write_json(staging / "manifest.json", value)
 

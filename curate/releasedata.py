@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from curate.cells import guard
 from curate.errors import DataError, UsageError, did_you_mean
 from curate.workspace import Workspace, sha256_file, write_atomic, write_parquet
 
@@ -37,8 +38,8 @@ _BASE = (
     "license",
     "attribution",
 )
-_OPTIONAL = ("themes", "eras", "regions", "split", "review", "flags", "zh_final", "en_final", "themes_final", "dup_group", "cells")
-_CLIP = ("width", "height", "fps", "frames", "duration_s", "ai_label")
+_OPTIONAL = ("themes", "eras", "regions", "split", "review", "flags", "zh_final", "en_final", "themes_final", "dup_group", "clip_group", "cells")
+_CLIP = ("width", "height", "fps", "frames", "duration_s", "origin", "ai_generated", "ai_label", "c2pa", "opt_out")
 _ORDER = (
     "id", "clip_id", "media", "uri", "file_name", "media_sha256", "start_s", "end_s", *_CLIP, "zh", "en", "zh_as_read", "en_as_read", "zh_origin",
     "en_origin", "themes", "eras", "regions", "review", "flags", "split", "license", "attribution", "source", "source_id",
@@ -111,7 +112,7 @@ def leaks(table: pl.DataFrame) -> list[str]:
     """Say what is in more than one split.
 
     Args:
-        table: ``split`` and ``clip_id``; ``dup_group``, ``media_sha256`` and ``uri`` with bounds if there.
+        table: ``split`` and ``clip_id``; ``dup_group``, ``clip_group``, ``media_sha256`` and ``uri`` with bounds if there.
 
     Returns:
         One line per kind of leak, with an example.
@@ -120,6 +121,8 @@ def leaks(table: pl.DataFrame) -> list[str]:
     keys: dict[str, pl.Expr] = {"clip": pl.col("clip_id"), "id": pl.col("id")}
     if "dup_group" in table.columns:
         keys["group of duplicates"] = pl.col("dup_group")
+    if "clip_group" in table.columns:
+        keys["group of clips that show the same"] = pl.col("clip_group")
     whole = pl.when(pl.col("start_s").is_null())
     keys["media file"] = whole.then(pl.col("media_sha256"))
     keys["media address"] = whole.then(pl.col("uri"))
@@ -174,7 +177,9 @@ def clip_name(clip_id: str, start: float | None, end: float | None, suffix: str)
     return f"{stem or 'clip'}-{digest}{suffix.lower()}"
 
 
-def place_media(table: pl.DataFrame, mode: Mode, base: Path, staging: Path, final: Path) -> tuple[pl.DataFrame, list[str]]:
+def place_media(
+    table: pl.DataFrame, mode: Mode, base: Path, staging: Path, final: Path, keep_missing: bool = False
+) -> tuple[pl.DataFrame, list[str]]:
     """Put the media of each row beside its split's metadata and name it in ``file_name``.
 
     Args:
@@ -183,6 +188,7 @@ def place_media(table: pl.DataFrame, mode: Mode, base: Path, staging: Path, fina
         base: folder that relative addresses refer to.
         staging: folder that is being written.
         final: folder that it will be renamed to; links are relative to it.
+        keep_missing: whether rows stay, with their captions only, whose medium is not there.
 
     Returns:
         The table with ``file_name``, and one line per medium that is not there.
@@ -197,7 +203,8 @@ def place_media(table: pl.DataFrame, mode: Mode, base: Path, staging: Path, fina
             continue
         source = Path(row["uri"]) if Path(row["uri"]).is_absolute() else base / row["uri"]
         if not source.is_file():
-            faults[f"media file {shown_uri(row['uri'], base)!r} is missing"] = None
+            if not keep_missing:
+                faults[f"media file {shown_uri(row['uri'], base)!r} is missing"] = None
             names.append(None)
             continue
         cut = mode == "cut" and row["end_s"] is not None and row["media"] == "video"
@@ -262,7 +269,7 @@ def finish(table: pl.DataFrame, base: Path, more: Sequence[str]) -> pl.DataFrame
 
 
 def write_split(table: pl.DataFrame, split: str, staging: Path, formats: Sequence[str]) -> list[Written]:
-    """Write the rows of one split: all of them as Parquet and JSONL, those with media once more beside their clips.
+    """Write the rows of one split as Parquet and JSONL, and once more beside the clips if the split has any; rows without one have null there.
 
     Args:
         table: the rows of the split.
@@ -284,11 +291,14 @@ def write_split(table: pl.DataFrame, split: str, staging: Path, formats: Sequenc
                 write_atomic(path, jsonl(shard))
             else:
                 lists = [c for c, t in shard.schema.items() if isinstance(t, pl.List)]
-                write_atomic(path, shard.with_columns(pl.col(c).cast(pl.List(pl.String)).list.join(";") for c in lists).write_csv().encode())
+                flat = shard.with_columns(pl.col(c).cast(pl.List(pl.String)).list.join(";") for c in lists)
+                texts = [c for c, t in flat.schema.items() if t == pl.String]
+                guarded = [pl.Series(c, [None if v is None else guard(v) for v in flat.get_column(c)], dtype=pl.String) for c in texts]
+                write_atomic(path, flat.with_columns(guarded).write_csv().encode())
             out.append(Written(path.relative_to(staging).as_posix(), len(shard), split))
     if "file_name" in table.columns:
-        with_media = table.filter(pl.col("file_name").is_not_null()).drop("uri")
-        if len(with_media):
+        with_media = table.drop("uri")
+        if table.get_column("file_name").null_count() < len(table):
             # Parquet, as loaders guess the types of JSON Lines per split: a column that is empty in a small one would break the set.
             path = folder / "metadata.parquet"
             write_parquet(with_media, path)

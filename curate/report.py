@@ -20,7 +20,7 @@ th:first-child,td:first-child{text-align:left;white-space:nowrap}img{max-width:1
 """
 
 
-def write(cov: Coverage, taxonomy: Taxonomy, out: Path, title: str = "覆盖报告 Coverage report") -> list[Path]:
+def write(cov: Coverage, taxonomy: Taxonomy, out: Path, title: str = "覆盖报告 Coverage report", drawn: Path | None = None) -> list[Path]:
     """Write the report.
 
     Args:
@@ -28,6 +28,7 @@ def write(cov: Coverage, taxonomy: Taxonomy, out: Path, title: str = "覆盖报�
         taxonomy: the axes.
         out: folder, made if it is not there.
         title: heading.
+        drawn: folder where ``coverage_zh.png`` and ``coverage_en.png`` of the same counts are already, if there is one.
 
     Returns:
         The files written; the figures are left out, with a note in the report, if matplotlib is not installed.
@@ -37,7 +38,13 @@ def write(cov: Coverage, taxonomy: Taxonomy, out: Path, title: str = "覆盖报�
     note = ""
     try:
         for lang in ("zh", "en"):
-            files += plots.heat_map(cov, taxonomy, out / f"coverage_{lang}", lang)
+            ready = drawn / f"coverage_{lang}.png" if drawn else None
+            if ready is not None and ready.is_file():
+                write_atomic(out / ready.name, ready.read_bytes())
+                files.append(out / ready.name)
+            files += plots.heat_map(
+                cov, taxonomy, out / f"coverage_{lang}", lang, ("svg",) if out / f"coverage_{lang}.png" in files else ("png", "svg")
+            )
             names = {t: taxonomy.label("themes", t, lang) for t in taxonomy.theme_ids}
             themes = {t: cov.themes.get(t, 0) for t in taxonomy.theme_ids}
             files += plots.bars(themes, names, "主题" if lang == "zh" else "Themes", out / f"themes_{lang}")

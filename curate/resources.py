@@ -79,7 +79,16 @@ def lib_versions(stage: Stage) -> dict[str, str]:
     return out
 
 
-def step_key_parts(stage: Stage, params: dict[str, Any], res: Resources, upstream: str) -> list[Any]:
-    """Return everything that shapes a step, for its lineage key."""
+def step_key_parts(stage: Stage, params: dict[str, Any], res: Resources, upstream: str, media: str = "") -> list[Any]:
+    """Return everything that shapes a step, for its lineage key.
+
+    Args:
+        stage: the stage.
+        params: its parameters.
+        res: resources.
+        upstream: key of the step before.
+        media: hash of the media files, for stages that open them.
+    """
     used = {u: res.digests.get(u, "") for u in sorted(stage.uses - {"seed"})}
-    return [stage.name, stage.version, params, used, lib_versions(stage), res.seed if "seed" in stage.uses else None, upstream]
+    parts = [stage.name, stage.version, params, used, lib_versions(stage), res.seed if "seed" in stage.uses else None, upstream]
+    return [*parts, media] if stage.media else parts

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from curate import engines, ingest, resources, stages
+from curate import engines, ingest, mediakey, resources, stages
 from curate.errors import DataError, StageError
 from curate.recipe import Recipe, Step, check_chain, load
 from curate.stage import Params, Resources, Stage, call
@@ -118,10 +118,14 @@ def _snapshot(recipe: Recipe, base: Path, workspace: Path) -> Path | None:
 
 
 def _keys(job: _Job) -> list[Planned]:
-    key = lineage_key(ingest.key_parts(job.sources, job.recipe.part_rows))
+    key = first = lineage_key(ingest.key_parts(job.sources, job.recipe.part_rows))
     out = [Planned(INGEST, INGEST, key, _is_done(job.ws, key))]
+    media: dict[str, str] = {}
     for step, stage, params in job.chain:
-        key = lineage_key(resources.step_key_parts(stage, params.model_dump(mode="json"), job.res, key))
+        root = str(getattr(params, "root", "")) if stage.media else ""
+        if stage.media and root not in media:
+            media[root] = mediakey.digest(job.ws, first, job.base / root)
+        key = lineage_key(resources.step_key_parts(stage, params.model_dump(mode="json"), job.res, key, media.get(root, "")))
         out.append(Planned(step.id, stage.name, key, _is_done(job.ws, key)))
     return out
 
@@ -233,6 +237,8 @@ def _steps(job: _Job, manifest: dict[str, Any], engine: str, workers: int, tell:
     planned = _keys(job)
     records = [_ingest(job, planned[0], tell)]
     _note(manifest, records[0], planned[0].cached)
+    if not planned[0].cached and any(stage.media for _, stage, _ in job.chain):
+        planned = [planned[0], *_keys(job)[1:]]  # only now is it known which media files the rows name
     for entry, (step, stage, params) in zip(planned[1:], job.chain, strict=True):
         if entry.cached:
             rec = job.ws.record(entry.key)

@@ -92,6 +92,7 @@ class Stage:
         uses: which resources it reads.
         libs: distributions whose version can change the output.
         fn: the function.
+        media: whether it opens the media files of the rows; what these hold then enters the step key.
         help: one line for ``curate columns``.
     """
 
@@ -106,6 +107,7 @@ class Stage:
     reasons: tuple[str, ...] = ()
     uses: frozenset[str] = frozenset()
     libs: tuple[str, ...] = ()
+    media: bool = False
     help: str = ""
 
     def schema(self, params: Params, res: Resources) -> pl.Schema:

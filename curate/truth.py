@@ -89,6 +89,23 @@ def score(truth: Mapping[str, Mapping[str, Any]], got: Mapping[str, Mapping[str,
     ]
 
 
+def clip_copies(planted: Mapping[str, str], result: RunResult) -> Score:
+    """Count the planted near duplicates among clips that the step ``clipdedup`` found.
+
+    Args:
+        planted: clip to the clip that it repeats; pairs of which one had left before are not counted, as nobody compared them.
+        result: a finished run.
+    """
+    ws = result.workspace
+    record = _record(result, "clipdedup")
+    seen = ws.table(record.upstream, ["clip_id"]).join(
+        pl.concat([pl.read_parquet(ws.step_dir(record.key) / p.file, columns=["id", "clip_dup_of"]) for p in record.parts]), on="id"
+    )
+    found = dict(seen.select("clip_id", "clip_dup_of").iter_rows())
+    pairs = [(a, b) for a, b in planted.items() if a in found and b in found]
+    return Score("clip copy", "merged", len(pairs), sum(found[a] == b or found[b] == a for a, b in pairs))
+
+
 def _right(kind: str, t: Mapping[str, Any], g: Mapping[str, Any] | None, got: Mapping[str, Mapping[str, Any]]) -> bool:
     if g is None:
         return kind in DROPPED

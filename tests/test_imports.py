@@ -20,7 +20,7 @@ LEVELS: list[tuple[int, str]] = [
     (6, "curate.run curate.ingest curate.release curate.hub curate.review curate.reviewpush curate.facts curate.reviewfacts curate.reviewmedia"),
     (5, "curate.plain curate.pairscore curate.lexicon_edit curate.explain curate.scaffold curate.card curate.croissant curate.prose curate.export*"),
     (4, "curate.prompts curate.prompts.slots curate.prompts.grammar"),
-    (5, "curate.prompts.* curate.releasedata curate.report curate.lint curate.engines"),
+    (5, "curate.prompts.* curate.mediakey curate.releasedata curate.report curate.lint curate.engines"),
     (4, "curate.recipe curate.resources curate.evenness curate.coverage curate.plots curate.licenses curate.agreement"),
     (
         3,
@@ -31,7 +31,7 @@ LEVELS: list[tuple[int, str]] = [
         "curate.embed curate.index curate.neighbours curate.stage curate.head curate.eras curate.decisive curate.minhash curate.use_fast curate.items curate.leakage curate.quota",
     ),
     (1, "curate.schema curate.tokenize curate.lexicon curate.taxonomy curate.matcher curate.data curate.unionfind curate.years curate.plugins"),
-    (0, "curate.errors curate.text curate.langid"),
+    (0, "curate.errors curate.text curate.langid curate.cells"),
 ]
 # Names of one place that a lower level may use: each says why.
 ALLOWED = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from curate.cells import guard
 from curate.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ def _write_table(rows: Sequence[Mapping[str, Any]], path: Path, ending: str) -> 
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, (list, dict)):
         value = json.dumps(value, ensure_ascii=False)
-    # A spreadsheet would run a cell that starts like this as a formula.
-    return "'" + value if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+    return guard(value) if isinstance(value, str) else value
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import polars as pl
 import yaml
 
+from curate.cells import guard
 from curate.data import PACKAGE
 from curate.errors import DataError, UsageError, did_you_mean
 from curate.text import han_count
@@ -359,10 +360,10 @@ def to_csv(head: Sequence[str], rows: Iterable[Sequence[Any]], bom: bool = False
     Args:
         head: column names.
         rows: cells.
-        bom: for files that people open in a spreadsheet.
+        bom: for files that people open in a spreadsheet; cells that it would run as formulas are made harmless.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(head)
-    writer.writerows(rows)
+    writer.writerows([guard(v) if bom and isinstance(v, str) else v for v in row] for row in rows)
     return ("\ufeff" if bom else "") + buffer.getvalue()

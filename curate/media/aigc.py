@@ -278,13 +278,25 @@ def in_mp4_xmp(path: Path) -> Label | None:
     Args:
         path: the file.
     """
-    size = path.stat().st_size
+    return next((found for data in xmp_packets(path) if (found := in_xmp(data))), None)
+
+
+def xmp_packets(path: Path) -> Iterator[bytes]:
+    """Yield the XMP packets of a PNG, JPEG, MP4 or MOV file; other files have none here.
+
+    Args:
+        path: the file.
+    """
     with path.open("rb") as f:
-        for data in _xmp_boxes(f, 0, size, 0):
-            found = in_xmp(data)
-            if found:
-                return found
-    return None
+        head = f.read(12)
+        if head[:8] == _PNG:
+            f.seek(8)
+            yield from (data for kind, data in _png_pieces(f) if kind == "xmp")
+        elif head[:2] == _JPEG:
+            f.seek(2)
+            yield from (data for kind, data in _jpeg_pieces(f) if kind == "xmp")
+        elif head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"uuid"):
+            yield from _xmp_boxes(f, 0, path.stat().st_size, 0)
 
 
 def _xmp_boxes(f: Any, start: int, end: int, depth: int) -> Iterator[bytes]:
@@ -350,6 +362,7 @@ def labelled_image(data: bytes, raw: str) -> bytes:
 
 
 def row(label: Label | None) -> dict[str, str | None]:
-    """Return the columns ``aigc_*`` of a label; ``aigc_status`` is ``absent`` without one (which proves nothing)."""
-    empty = dict.fromkeys(f"aigc_{k}" for k in ("raw", "where", "status", "label", "producer", "produce_id", "propagator", "propagate_id"))
-    return {**empty, **({f"aigc_{k}": v for k, v in asdict(label).items()} if label else {"aigc_status": "absent"})}
+    """Return ``ai_label`` (``is_ai``, ``possibly``, ``suspected``, ``malformed``, or null without one, which proves nothing) and the columns ``aigc_*``."""
+    found = asdict(label) if label else {}
+    names = ("raw", "where", "label", "producer", "produce_id", "propagator", "propagate_id")
+    return {"ai_label": found.get("status"), **{f"aigc_{k}": found.get(k) for k in names}}

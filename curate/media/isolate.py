@@ -11,15 +11,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from curate.media import wire
 
+T = TypeVar("T")
+R = TypeVar("R")
 # A child is replaced after so many files, so that a leak in a decoder stays small.
 MAX_TASKS = 200
 # Above this share of its memory a child is replaced before the next file.
@@ -258,6 +260,22 @@ class Pool:
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()
+
+    def each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """Do work that calls this pool for many items, as many at once as there are children.
+
+        Args:
+            work: a function that may be called from several threads.
+            items: its arguments.
+
+        Returns:
+            The results in the order of the items.
+        """
+        if self.workers == 1 or len(items) < 2:
+            return [work(item) for item in items]
+        with self._lock:
+            self._threads = self._threads or ThreadPoolExecutor(self.workers)
+        return list(self._threads.map(work, items))
 
     def close(self) -> None:
         """End all children."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import DataError
-from curate.media import aigc
+from curate.media import aigc, rights
 from curate.media.frames import opened
 from curate.media.isolate import Limits, Outcome, Pool, spread
 from curate.media.refused import Refused
 
 COLUMNS = (
-    "path", "ok", "reason", "note", "ai_generated", "aigc_status", "aigc_label", "aigc_producer", "aigc_produce_id", "aigc_propagator",
+    "path", "ok", "reason", "note", "ai_generated", "ai_label", "opt_out", "opt_out_by", "origin", "aigc_label", "aigc_producer", "aigc_produce_id", "aigc_propagator",
     "aigc_propagate_id", "aigc_where", "aigc_raw", "c2pa", "c2pa_generator", "c2pa_source_type", "c2pa_training",
 )  # fmt: skip
 IMAGES = (".png", ".jpg", ".jpeg")
@@ -33,12 +33,26 @@ def read_file(path: str, max_pixels: int, max_frames: int) -> dict[str, Any]:
         max_frames: not used.
 
     Returns:
-        The columns ``ai_generated`` … ``c2pa_training``.
+        The columns ``ai_generated`` … ``c2pa_training``; ``opt_out`` is true where the file forbids training, else null: silence is no permission.
     """
     label = find_label(Path(path))
     credentials = _c2pa(path)
     made = label is not None and label.status in ("is_ai", "possibly", "suspected")
-    return {**aigc.row(label), **credentials, "ai_generated": made or credentials["c2pa_source_type"] in AI_SOURCES}
+    said, origin = _metadata(Path(path))
+    by = [name for name, no in (("c2pa", rights.in_credentials(credentials["c2pa_training"])), ("metadata", said), ("xmp", _reserved(path))) if no]
+    out = {"opt_out": True if by else None, "opt_out_by": "+".join(by) or None, "origin": origin}
+    return {**aigc.row(label), **credentials, **out, "ai_generated": made or credentials["c2pa_source_type"] in AI_SOURCES}
+
+
+def _reserved(path: str) -> bool:
+    return any(rights.in_xmp(data) for data in aigc.xmp_packets(Path(path)))
+
+
+def _metadata(path: Path) -> tuple[bool, str | None]:
+    if path.suffix.lower() in IMAGES:
+        return False, None
+    with opened(str(path)) as container:
+        return rights.of_metadata(container.metadata)
 
 
 def find_label(path: Path) -> aigc.Label | None:

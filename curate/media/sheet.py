@@ -191,7 +191,7 @@ def report(paths: Sequence[str], out: Path, pool: Pool, titles: Mapping[str, str
         outcome = pool.call("analyse", {}, path)
         row = {"path": path, "ok": outcome.value is not None, "reason": outcome.reason, "note": outcome.note, **(outcome.value or {})}
         origin = pool.call("provenance", {}, path).value or {}
-        row["ai_label"] = origin.get("aigc_status") if origin.get("aigc_raw") else None
+        row["ai_label"] = origin.get("ai_label")
         images, _ = strip(pool, path)
         if images:
             pictures[path] = f"clip-{number:05d}.jpg"

@@ -21,10 +21,13 @@ from curate.media.fonts import fit_text, font
 from curate.media.wire import Array
 
 WIDTH, HEIGHT, FPS, FRAMES = 320, 180, 12, 36
+# Some clips are as long as trainers want them: 129 frames at 24 a second, 93 at 16, 49 at 8.
+LONG_FPS, LONG_FRAMES = 24, 148
 # What each clip of a dozen shows; near duplicates repeat the clip so many places before.
 PLAN: tuple[dict[str, Any], ...] = (
-    {}, {"title": True}, {"cut": True}, {"black": True}, {"frozen": True}, {"copy": 5, "how": "smaller"},
-    {"title": True, "cut": True}, {"letterbox": True}, {}, {"copy": 7, "how": "subtitle"}, {"labelled": True}, {"copy": 3, "how": "flip"},
+    {}, {"title": True, "long": True}, {"cut": True}, {"black": True, "long": True}, {"frozen": True}, {"copy": 5, "how": "smaller"},
+    {"title": True, "cut": True, "long": True}, {"letterbox": True}, {}, {"copy": 7, "how": "subtitle"}, {"labelled": True, "long": True},
+    {"copy": 3, "how": "flip"},
 )  # fmt: skip
 
 
@@ -42,6 +45,8 @@ class Made:
         copy_of: the clip that this one is a near duplicate of, or ``None``.
         how: in which way.
         labelled: whether the file carries an AIGC label.
+        frames: how many.
+        fps: frames per second.
     """
 
     clip: str
@@ -53,6 +58,8 @@ class Made:
     copy_of: str | None = None
     how: str = ""
     labelled: bool = False
+    frames: int = FRAMES
+    fps: int = FPS
 
 
 def texture(seed: int, width: int, height: int) -> Array:
@@ -88,7 +95,7 @@ def _seed(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest(), "big")
 
 
-def _shot(seed: int, count: int) -> Iterator[Array]:
+def _shot(seed: int, count: int, fps: int) -> Iterator[Array]:
     """A camera that pans over a texture, with an object that moves by itself."""
     import cv2
 
@@ -97,13 +104,15 @@ def _shot(seed: int, count: int) -> Iterator[Array]:
     direction = rng.uniform(0, 2 * np.pi)
     speed, zoom = rng.uniform(1.5, 4.0), rng.uniform(-0.004, 0.006)
     colour = tuple(int(v) for v in rng.integers(60, 256, 3))
+    pace = FPS / fps
+    speed, zoom = speed * pace, zoom * pace
     x0, y0 = WIDTH / 2 - speed * np.cos(direction) * count / 2, HEIGHT / 2 - speed * np.sin(direction) * count / 2
     for i in range(count):
         scale = 1 + zoom * i
         x, y = x0 + speed * np.cos(direction) * i, y0 + speed * np.sin(direction) * i
         move = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]], np.float32)
         frame = cv2.warpAffine(picture, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        centre = (int(WIDTH * (0.2 + 0.6 * i / max(1, count))), int(HEIGHT * (0.5 + 0.3 * np.sin(i / 5 + direction))))
+        centre = (int(WIDTH * (0.2 + 0.6 * i / max(1, count))), int(HEIGHT * (0.5 + 0.3 * np.sin(i * pace / 5 + direction))))
         cv2.circle(frame, centre, 14, colour, -1, cv2.LINE_AA)
         yield frame
 
@@ -137,20 +146,22 @@ def render(made: Made, source: Made | None = None) -> Iterator[Array]:
         source: for a near duplicate, what the original holds.
     """
     if source is not None:
-        for i, frame in enumerate(render(source)):
-            yield _changed(frame, made, i)
+        subtitle = _overlay(fit_text(made.title or "字幕", WIDTH - 20, 16), 10, HEIGHT - 28, 16, boxed=True)
+        for frame in render(source):
+            yield _laid(frame, subtitle) if made.how == "subtitle" else _changed(frame, made)
         return
     seed = _seed(made.clip)
-    frames = [*_shot(seed, made.cut_at or FRAMES)]
+    frames = [*_shot(seed, made.cut_at or made.frames, made.fps)]
     if made.cut_at:
-        frames += [*_shot(seed + 7919, FRAMES - made.cut_at)]
+        frames += [*_shot(seed + 7919, made.frames - made.cut_at, made.fps)]
+    title = _overlay(fit_text(made.title, WIDTH - 24, 26), 12, 14, 26) if made.title else None
     if made.frozen:
-        at = (FRAMES - made.frozen) // 2
+        at = (made.frames - made.frozen) // 2
         frames[at : at + made.frozen] = [frames[at - 1]] * made.frozen
     for i, image in enumerate(frames):
         shown = np.zeros_like(image) if i < made.black else image
-        if made.title and i >= made.black:
-            shown = draw_text(shown, fit_text(made.title, WIDTH - 24, 26), 12, 14, 26)
+        if title is not None and i >= made.black:
+            shown = _laid(shown, title)
         if made.letterbox:
             shown = shown.copy()
             shown[: made.letterbox] = 0
@@ -158,14 +169,27 @@ def render(made: Made, source: Made | None = None) -> Iterator[Array]:
         yield shown
 
 
-def _changed(frame: Array, made: Made, number: int) -> Array:
+def _changed(frame: Array, made: Made) -> Array:
     import cv2
 
     if made.how == "smaller":
         return np.asarray(cv2.resize(frame, (256, 144), interpolation=cv2.INTER_AREA))
-    if made.how == "flip":
-        return np.ascontiguousarray(frame[:, ::-1])
-    return draw_text(frame, fit_text(made.title or "字幕", WIDTH - 20, 16), 10, HEIGHT - 28, 16, boxed=True)
+    return np.ascontiguousarray(frame[:, ::-1])
+
+
+def _overlay(text: str, x: int, y: int, size: int, boxed: bool = False) -> tuple[Array, Array]:
+    """A line of text and where it is, drawn once for all frames: its colours and its share of each pixel in 256ths."""
+    black, white = (draw_text(np.full((HEIGHT, WIDTH, 3), level, np.uint8), text, x, y, size, boxed).astype(np.int32) for level in (0, 255))
+    return black.astype(np.uint16), (256 - (white - black) * 256 // 255).astype(np.uint16)
+
+
+def _laid(frame: Array, overlay: tuple[Array, Array]) -> Array:
+    colours, share = overlay
+    rows = np.flatnonzero(share.any(axis=(1, 2)))
+    a, b = int(rows[0]), int(rows[-1]) + 1
+    out = frame.copy()
+    out[a:b] = np.minimum(255, colours[a:b] + (frame[a:b] * (256 - share[a:b]) >> 8)).astype(np.uint8)
+    return out
 
 
 def plan(captions: list[dict[str, Any]], n: int) -> list[Made]:
@@ -184,17 +208,21 @@ def plan(captions: list[dict[str, Any]], n: int) -> list[Made]:
     for i, name in enumerate(names):
         what = PLAN[i % len(PLAN)]
         text = first[name].split("，")[0].split("。")[0][:12]
+        frames, fps = (LONG_FRAMES, LONG_FPS) if what.get("long") else (FRAMES, FPS)
         made = Made(
             name,
-            cut_at=FRAMES // 2 if what.get("cut") else None,
-            black=9 if what.get("black") else 0,
+            frames=frames,
+            fps=fps,
+            cut_at=frames // 2 if what.get("cut") else None,
+            black=frames // 4 if what.get("black") else 0,
             frozen=12 if what.get("frozen") else 0,
             letterbox=24 if what.get("letterbox") else 0,
             title=text if what.get("title") else "",
             labelled=bool(what.get("labelled")),
         )
         if "copy" in what:
-            made = replace(made, copy_of=out[i - what["copy"]].clip, how=what["how"], title=text)
+            source = out[i - what["copy"]]
+            made = replace(made, copy_of=source.clip, how=what["how"], title=text, frames=source.frames, fps=source.fps)
         out.append(made)
     return out
 
@@ -234,7 +262,7 @@ def make_clips(captions_jsonl: Path, out_dir: Path, n: int = 24) -> list[Made]:
         options = {"crf": "30"} if item.how == "smaller" else {"crf": "23"}
         partial = target.with_name(f".{target.stem}.tmp{target.suffix}")
         images = render(item, known.get(item.copy_of or ""))
-        write_video(partial, images, Fraction(FPS), options={"preset": "ultrafast", **options}, metadata=_label(item))
+        write_video(partial, images, Fraction(item.fps), options={"preset": "ultrafast", **options}, metadata=_label(item))
         partial.replace(target)
     return made
 

@@ -7,10 +7,11 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import polars as pl
 
+from curate.cells import MARK, unguard
 from curate.errors import DataError
 from curate.readers.base import MAX_CAPTION_CHARS, RAW_LIMIT, Bad, Batch, Reader, half_surrogate, parse_json
 from curate.readers.csvrows import Lines, header, records
@@ -37,9 +38,12 @@ class CsvParams(TextParams):
 
     Attributes:
         separator: one character, or ``auto`` (comma, tab, semicolon or bar, whichever the header has most of).
+        guarded: whether an apostrophe before ``= + - @`` is a guard against spreadsheets and is taken away; ``auto`` does so in a release
+            of this tool, and nowhere else.
     """
 
     separator: str = "auto"
+    guarded: Literal["auto", "yes", "no"] = "auto"
 
 
 class JsonParams(TextParams):
@@ -169,6 +173,15 @@ def _separator(header: str, asked: str, path: Path) -> str:
     return max(",\t;|", key=header.count)
 
 
+def _of_release(path: Path) -> bool:
+    """Whether a file is ``data/<split>/….csv`` of a release whose manifest says that its cells are guarded."""
+    try:
+        manifest = json.loads((path.resolve().parents[2] / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, IndexError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("csv_guard") == MARK
+
+
 def read_csv(path: Path, params: CsvParams) -> Iterator[Batch]:
     """Read CSV or TSV with a header; a record with another number of cells is quarantined alone.
 
@@ -185,6 +198,7 @@ def read_csv(path: Path, params: CsvParams) -> Iterator[Batch]:
     separator = _separator(first, params.separator, path)
     csv.field_size_limit(MAX_LINE_BYTES)
     names = header(first, separator, path)
+    plain = unguard if params.guarded == "yes" or (params.guarded == "auto" and _of_release(path)) else str
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
     for number, row in records(source, separator, path, bad):
@@ -192,7 +206,7 @@ def read_csv(path: Path, params: CsvParams) -> Iterator[Batch]:
             note = f"{len(row)} cells, the header has {len(names)}"
             bad.append(Bad(str(path), number, "wrong_cells", note, separator.join(row).encode()[:RAW_LIMIT]))
             continue
-        rows.append({n: v if v != "" else None for n, v in zip(names, row, strict=True)})
+        rows.append({n: plain(v) if v != "" else None for n, v in zip(names, row, strict=True)})
         lines.append(number)
         if len(rows) >= BATCH:
             yield _batch(path, rows, lines, bad, notes)
@@ -302,7 +316,7 @@ def read_prompts(path: Path, params: TextParams) -> Iterator[Batch]:
 assert MAX_CAPTION_CHARS < MAX_LINE_BYTES
 
 READERS = (
-    Reader("csv", 2, CsvParams, read_csv, (".csv", ".tsv"), "CSV or TSV with a header line"),
+    Reader("csv", 3, CsvParams, read_csv, (".csv", ".tsv"), "CSV or TSV with a header line"),
     Reader("jsonl", 2, TextParams, read_jsonl, (".jsonl", ".ndjson"), "JSON Lines"),
     Reader("json", 2, JsonParams, read_json, (".json",), "one JSON document with a list of rows"),
     Reader("parquet", 2, ParquetParams, read_parquet, (".parquet", ".pq"), "Parquet"),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field, model_validator
 
-from curate.media import presets, provenance
+from curate.media import presets, provenance, rights
 from curate.media.isolate import Limits, Outcome, Pool
 from curate.media.locate import opened_uri
 from curate.media.ocr import READER_LIMITS, read_clip
@@ -40,6 +40,7 @@ class ClipParams(Params):
         missing: whether rows whose file is not there stay or go.
         unreadable: whether rows whose file cannot be decoded stay or go.
         ai_generated: whether clips with a label of AI-generated content stay or go.
+        opt_out: whether clips whose owner keeps training for himself (a column, credentials or metadata say so) stay or go.
         motion: whether motion is measured.
         text: whether burned-in text is read (slow: about a second a picture).
         seconds: time allowed per file; large files get more.
@@ -53,6 +54,7 @@ class ClipParams(Params):
     missing: Literal["keep", "drop"] = "keep"
     unreadable: Literal["keep", "drop"] = "drop"
     ai_generated: Literal["keep", "drop"] = "keep"
+    opt_out: Literal["keep", "drop"] = "drop"
     motion: bool = True
     text: bool = False
     seconds: float = Field(30.0, ge=1, le=3600)
@@ -76,28 +78,29 @@ ADDS = pl.Schema(
         "frozen": pl.Float32(), "duplicate": pl.Float32(), "brightness": pl.Float32(), "contrast": pl.Float32(), "sharpness": pl.Float32(),
         "motion": pl.Float32(), "cuts": pl.List(pl.Float32()), "letterbox": pl.Float32(), "corner_static": pl.Float32(),
         "text_share": pl.Float32(), "text_zh": pl.String(), "text_en": pl.String(), "ai_generated": pl.Boolean(), "ai_label": pl.String(),
+        "opt_out": pl.Boolean(), "opt_out_by": pl.String(), "origin": pl.String(),
         "aigc_raw": pl.String(), "c2pa": pl.String(), "c2pa_source_type": pl.String(), "c2pa_training": pl.String(),
     }
 )  # fmt: skip
 # These say that nothing was opened, not that something is broken.
 _ABSENT = ("not_found", "remote")
-REASONS = ("unreadable", "missing", "ai_generated", *sorted(set(presets.REASONS.values())))
+REASONS = ("unreadable", "missing", "ai_generated", "opt_out", *sorted(set(presets.REASONS.values())))
 
 
 def clip(df: pl.DataFrame, params: ClipParams, res: Resources) -> pl.DataFrame:
     """Decode the media of each row in child processes and measure them; rows without media get nulls.
 
     Args:
-        df: ``id``, ``media``, ``uri``, ``start_s``, ``end_s``.
+        df: ``id``, ``media``, ``uri``, ``start_s``, ``end_s``, ``extra``.
         params: what is measured and what is dropped.
         res: the recipe's folder.
 
     Returns:
         What the file is (``codec``, ``width`` and ``height`` as coded, ``frames`` by decoding …), scores (their scales: ``media.quality``),
-        ``ai_label`` and credentials. ``clip_ok`` is false and ``clip_reason`` says why where a file could not be read.
+        ``ai_label``, credentials, ``opt_out`` and ``origin`` (the row's own columns go before the file's metadata). ``clip_ok`` is false and ``clip_reason`` says why where a file could not be read.
 
     Drops:
-        missing, unreadable, ai_generated: if the parameters say so. By cut-offs, each with the score in the note: blurred, has_cuts,
+        missing, unreadable, ai_generated, opt_out: if the parameters say so. By cut-offs, each with the score in the note: blurred, has_cuts,
         letterboxed, too_black, too_much_text, too_small, too_static, watermark, wrong_brightness, wrong_length, wrong_motion, wrong_rate,
         wrong_shape.
     """
@@ -111,9 +114,8 @@ def clip(df: pl.DataFrame, params: ClipParams, res: Resources) -> pl.DataFrame:
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     if wanted:
         with Pool(limits, params.workers) as pool, Pool(READER_LIMITS, 1) as reader:
-            for key in wanted:
-                found[key] = _measure(key, root, params, pool, reader)
-    rows = [_verdict(found.get(k), rules, params) for k in keys]
+            found = dict(zip(wanted, pool.each(lambda key: _measure(key, root, params, pool, reader), wanted), strict=True))
+    rows = [_verdict(_rights(found.get(k, {}), extra), rules, params) for k, extra in zip(keys, df.get_column("extra"), strict=True)]
     data: dict[str, Any] = {"id": df.get_column("id")}
     for name, dtype in {**ADDS, "drop": pl.String(), "drop_note": pl.String()}.items():
         data[name] = pl.Series(name, [r.get(name) for r in rows], dtype=dtype)
@@ -144,13 +146,23 @@ def _failed(outcome: Outcome) -> dict[str, Any]:
 
 def _origin(outcome: Outcome) -> dict[str, Any]:
     row = provenance.finish("", outcome)
-    label = row["aigc_status"] if row["aigc_status"] != "absent" else None
-    return {k: row[k] for k in ("ai_generated", "aigc_raw", "c2pa", "c2pa_source_type", "c2pa_training")} | {"ai_label": label}
+    return {
+        k: row[k] for k in ("ai_generated", "ai_label", "aigc_raw", "opt_out", "opt_out_by", "origin", "c2pa", "c2pa_source_type", "c2pa_training")
+    }
 
 
-def _verdict(row: dict[str, Any] | None, rules: list[presets.Rule], params: ClipParams) -> dict[str, Any]:
-    if row is None:
-        return {}
+def _rights(row: dict[str, Any], extra: str | None) -> dict[str, Any]:
+    """Add what the row's own columns say; either side can forbid, and neither takes back what the other said."""
+    said, origin = rights.of_row(extra)
+    by = [x for x in ("input" if said else None, row.get("opt_out_by")) if x]
+    return {**row, "opt_out": True if by else said, "opt_out_by": "+".join(by) or None, "origin": origin or row.get("origin")}
+
+
+def _verdict(row: dict[str, Any], rules: list[presets.Rule], params: ClipParams) -> dict[str, Any]:
+    if params.opt_out == "drop" and row.get("opt_out"):
+        return {**row, "drop": "opt_out", "drop_note": f"said by {row['opt_out_by']}"}
+    if "clip_ok" not in row:
+        return row
     if not row["clip_ok"]:
         absent = row["clip_reason"] in _ABSENT
         if (params.missing if absent else params.unreadable) == "drop":
@@ -164,13 +176,14 @@ def _verdict(row: dict[str, Any] | None, rules: list[presets.Rule], params: Clip
 
 STAGE = Stage(
     name="clip",
-    version=1,
+    version=2,
     scope="rows",
     params=ClipParams,
-    needs=("media", "uri", "start_s", "end_s"),
+    needs=("media", "uri", "start_s", "end_s", "extra"),
     adds=ADDS,
     reasons=REASONS,
     libs=("av", "opencv-python-headless", "rapidocr", "c2pa-python"),
     fn=clip,
+    media=True,
     help="what clips really are by decoding, scores, provenance",
 )

@@ -57,8 +57,7 @@ def fingerprint(df: pl.DataFrame, params: FingerprintParams, res: Resources) -> 
     found: dict[tuple[Any, ...], dict[str, Any] | None] = {}
     if wanted:
         with Pool(Limits(seconds=params.seconds, memory=params.memory_mb << 20), params.workers) as pool:
-            for key in wanted:
-                found[key] = _one(key, root, params, pool)
+            found = dict(zip(wanted, pool.each(lambda key: _one(key, root, params, pool), wanted), strict=True))
     column = pl.Series("fingerprint", [found.get(k) for k in keys], dtype=FINGERPRINT)
     return pl.DataFrame({"id": df.get_column("id"), "fingerprint": column})
 
@@ -88,5 +87,6 @@ STAGE = Stage(
     adds=pl.Schema({"fingerprint": FINGERPRINT}),
     libs=("av", "opencv-python-headless"),
     fn=fingerprint,
+    media=True,
     help="hashes of small pictures over time, for copies of clips",
 )

@@ -1,4 +1,4 @@
-"""Stage ``split``: train, validation and test, with clips and duplicate groups kept together."""
+"""Stage ``split``: train, validation and test, with clips, duplicate groups and copies of clips kept together."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def split(df: pl.DataFrame, params: SplitParams, res: Resources) -> pl.DataFrame
     """Assign each group of connected rows to one split, by a key that depends on the group and the seed only.
 
     Args:
-        df: ``id``, ``clip_id``, and ``dup_group`` if there was a dedup step.
+        df: ``id``, ``clip_id``, and ``dup_group`` and ``clip_group`` if there were steps that found copies.
         params: shares.
         res: the seed.
 
@@ -42,6 +42,8 @@ def split(df: pl.DataFrame, params: SplitParams, res: Resources) -> pl.DataFrame
     links = [df.get_column("clip_id").to_list()]
     if "dup_group" in df.columns:
         links.append([None if g is None else f"dup\x1f{g}" for g in df.get_column("dup_group").to_list()])
+    if "clip_group" in df.columns:
+        links.append([None if g is None else f"clip\x1f{g}" for g in df.get_column("clip_group").to_list()])
     groups = components(df.get_column("id").to_list(), links)
     cache: dict[str, str] = {}
 
@@ -56,11 +58,11 @@ def split(df: pl.DataFrame, params: SplitParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="split",
-    version=1,
+    version=2,
     scope="table",
     params=SplitParams,
     needs=("clip_id",),
-    optional=("dup_group",),
+    optional=("dup_group", "clip_group"),
     adds=pl.Schema({"split": SPLIT}),
     uses=frozenset({"seed"}),
     fn=split,

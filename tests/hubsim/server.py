@@ -34,6 +34,7 @@ class Repo:
     files: dict[str, bytes] = field(default_factory=dict)
     large: set[str] = field(default_factory=set)
     commits: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def sha(self) -> str:
@@ -291,7 +292,19 @@ class _Handler(BaseHTTPRequestHandler):
     def hf_refs(self, name: str) -> None:
         repo = self.hf_repo(name)
         if repo:
-            self.reply(200, {"branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": repo.sha}], "tags": [], "converts": []})
+            tags = [{"name": n, "ref": f"refs/tags/{n}", "targetCommit": sha} for n, sha in repo.tags.items()]
+            self.reply(200, {"branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": repo.sha}], "tags": tags, "converts": []})
+
+    def hf_tag(self, name: str, _rev: str) -> None:
+        repo = self.hf_repo(name)
+        if repo is None or not self.must_know():
+            return
+        tag = json.loads(self.body)["tag"]
+        if tag in repo.tags:
+            self.reply(409, {"error": "Tag reference exists already"})
+            return
+        repo.tags[tag] = repo.sha
+        self.reply(200, {})
 
     # --- ModelScope ---------------------------------------------------------------------------------------------------
     def ms_ok(self, data: Any) -> None:
@@ -357,6 +370,21 @@ class _Handler(BaseHTTPRequestHandler):
         ]  # fmt: skip
         self.ms_ok({"Files": files[(number - 1) * size : number * size] if size else files, "TotalCount": len(files)})
 
+    def ms_revisions(self, name: str) -> None:
+        repo = self.ms_repo(name)
+        if repo:
+            tags = [{"Revision": n, "CreatedAt": 0} for n in repo.tags]
+            self.ms_ok({"RevisionMap": {"Branches": [{"Revision": "master", "CreatedAt": 0}], "Tags": tags}})
+
+    def ms_tag(self, name: str) -> None:
+        repo = self.ms_repo(name)
+        if repo is None or not self.must_know():
+            return
+        given = json.loads(self.body)
+        assert given["Ref"] == "master"
+        repo.tags[given["TagName"]] = repo.sha
+        self.ms_ok({})
+
     def ms_raw(self, name: str) -> None:
         repo = self.ms_repo(name)
         path = self.query["FilePath"][0]
@@ -377,6 +405,9 @@ _ROUTES = [
     (rf"GET /api/datasets/{_ID}/tree/([^/]+)(/.*)?", "hf_tree"),
     (rf"POST /api/datasets/{_ID}/paths-info/(.+)", "hf_paths"),
     (rf"GET /api/datasets/{_ID}/refs", "hf_refs"),
+    (rf"POST /api/datasets/{_ID}/tag/(.+)", "hf_tag"),
+    (rf"GET /api/v1/datasets/{_ID}/revisions", "ms_revisions"),
+    (rf"POST /api/v1/datasets/{_ID}/repo/tag", "ms_tag"),
     (rf"GET /api/datasets/{_ID}/revision/(.+)", "hf_info"),
     (rf"GET /api/datasets/{_ID}", "hf_info"),
     (rf"(?:GET|HEAD) /datasets/{_ID}/resolve/([^/]+)/(.+)", "hf_resolve"),

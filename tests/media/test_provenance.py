@@ -45,7 +45,7 @@ def test_every_container_is_read_and_clean_files_are_clean(labelled: dict[str, P
     for row in provenance.read(paths):
         has = Path(row["path"]).stem == "full"
         assert row["ok"], row
-        assert row["aigc_status"] == ("is_ai" if has else "absent"), row
+        assert row["ai_label"] == ("is_ai" if has else None), row
         assert row["ai_generated"] is has
         assert row["aigc_raw"] == (RAW if has else None)
         assert row["aigc_produce_id"] == ('编号-<&>"1"' if has else None)
@@ -193,5 +193,5 @@ def test_credentials_of_a_manifest_store() -> None:
 @pytest.mark.real
 def test_no_label_on_the_real_clips(shared: Path) -> None:
     rows = list(provenance.read(sorted((shared / "data" / "videos").iterdir())))
-    assert {r["aigc_status"] for r in rows if r["ok"]} == {"absent"}
+    assert {r["ai_label"] for r in rows if r["ok"]} == {None}
     assert {r["c2pa"] for r in rows if r["ok"]} <= {"absent", "unsupported"}

@@ -19,13 +19,13 @@ def scores(made: tuple[Path, list[synth.Made]]) -> list[tuple[synth.Made, dict]]
 
 def test_black_frozen_cuts_and_bars(scores: list[tuple[synth.Made, dict]]) -> None:
     for item, got in scores:
-        assert got["black"] == pytest.approx(item.black / synth.FRAMES, abs=0.01), item
+        assert got["black"] == pytest.approx(item.black / item.frames, abs=0.01), item
         assert got["frozen"] == pytest.approx(
-            (item.frozen and (item.frozen - 2) / synth.FRAMES) or (item.black and (item.black - 1) / 36), abs=0.06
+            (item.frozen and (item.frozen - 2) / item.frames) or (item.black and (item.black - 1) / item.frames), abs=0.06
         ), item
         assert got["letterbox"] == pytest.approx(2 * item.letterbox / synth.HEIGHT, abs=0.03), item
         if item.cut_at:
-            assert got["cuts"] == [pytest.approx(item.cut_at / synth.FPS, abs=0.01)], item
+            assert got["cuts"] == [pytest.approx(item.cut_at / item.fps, abs=0.01)], item
         elif not item.black and not item.frozen and item.copy_of is None:
             assert got["cuts"] == [], item
         assert got["motion"] > 1

@@ -88,7 +88,7 @@ def test_commands_on_plain_files(made: tuple[Path, list[synth.Made]], tmp_path: 
 
     ok("probe", *paths, "-o", str(tmp_path / "p.jsonl"))
     rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [(r["ok"], r["frames"], r["width"], r["height"]) for r in rows] == [(True, synth.FRAMES, synth.WIDTH, synth.HEIGHT)] * 3
+    assert [(r["ok"], r["frames"], r["width"], r["height"]) for r in rows] == [(True, m.frames, synth.WIDTH, synth.HEIGHT) for m in items[:3]]
     ok("dedup", *paths, "-o", str(tmp_path / "d.csv"))
     assert pl.read_csv(tmp_path / "d.csv").columns[:1] == ["path"]
     assert json.loads(ok("cut", paths[2], "-o", str(tmp_path / "scenes"), "--scenes", "--json").splitlines()[0])["frames"] == 18
@@ -98,5 +98,5 @@ def test_commands_on_plain_files(made: tuple[Path, list[synth.Made]], tmp_path: 
     ok("sheet", *paths, "-o", str(tmp_path / "s.png"), "--titles", str(tmp_path / "t.jsonl"))
     ok("sheet", *paths, "-o", str(tmp_path / "page"))
     assert (tmp_path / "page" / "clips.html").exists()
-    assert json.loads(ok("provenance", paths[0]))["aigc_status"] == "absent"
+    assert json.loads(ok("provenance", paths[0]))["ai_label"] is None
     assert "easyanimate" in ok("presets")

@@ -267,3 +267,28 @@ def test_command(sim: Hub, folder: Path) -> None:
     assert TOKEN not in run.output
     dry = CliRunner().invoke(build(), ["publish", str(folder), "--to", "folder", "--out", "x", "--dry-run"])
     assert "dry run" in dry.output
+
+
+@pytest.mark.parametrize("to", HUBS)
+def test_the_version_is_tagged_and_a_tag_is_never_moved(sim: Hub, folder: Path, to: str) -> None:
+    assert publish(folder, to, "tester/set", endpoint=sim.url).notes == []
+    repo = repos(sim, to)["tester/set"]
+    assert repo.tags == {"v1.0.0": repo.sha}
+    again = publish(folder, to, "tester/set", endpoint=sim.url)
+    assert [n for n in again.notes if "another commit" in n] == []
+    before = dict(repo.tags)
+    repo.files["extra.txt"] = b"x"
+    repo.commits.append("somebody else")
+    said = publish(folder, to, "tester/set", endpoint=sim.url).notes
+    assert repo.tags == before
+    assert any("v1.0.0 was there already" in n for n in said)
+
+
+def test_a_tag_that_the_hub_refuses_is_told(sim: Hub, folder: Path) -> None:
+    sim.faults.append(Fault(r"POST .*repo/tag$", 404, times=99))
+    plan = publish(folder, "modelscope", "tester/set", endpoint=sim.url)
+    assert plan.verified == len(plan.files)
+    assert any("v1.0.0 was not set" in n for n in plan.notes)
+    sim.faults.append(Fault(r"POST .*tag/main$", 500, times=1))
+    publish(folder, "hf", "tester/set", endpoint=sim.url)
+    assert repos(sim, "hf")["tester/set"].tags, "tried again after a fault of the server"

@@ -158,10 +158,78 @@ def test_other_content_under_the_same_version_is_refused(project: Project, tmp_p
     assert (mine / "thesis.txt").exists()
 
 
+def test_the_day_comes_from_the_recipe_or_the_build(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = project(publish={"date": None})
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    assert make(recipe).facts["date"] == "2026-01-01"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "soon")
+    with pytest.raises(UsageError, match="seconds since 1970"):
+        make(recipe, replace=True)
+
+
+def test_cells_of_a_csv_are_no_formulas_and_come_back(project: Project, tmp_path: Path) -> None:
+    from curate.run import run
+
+    data = rows(12)
+    told = ["=HYPERLINK(1)一条龙舟", "+1 龙舟", "@某人 龙舟", "-龙舟竞渡", "'=已有撇号的龙舟", "'tis 龙舟"]
+    for row, text in zip(data, told, strict=False):
+        row["zh"] = text
+    folder = make(project(data=data, publish={"formats": ["csv"]}, steps="[normalize, {split: {validation: 0, test: 0}}]")).path
+    text = (folder / "data/train/captions.csv").read_text(encoding="utf-8")
+    assert not [c for line in text.split("\n")[1:] for c in line.split(",") if c.startswith(("=", "+", "@", "-龙"))]
+    assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["csv_guard"] == "'"
+    back = tmp_path / "back.yaml"
+    back.write_text(
+        f"recipe: 1\nname: back\ninputs: [{{name: b, path: {json.dumps(str(folder / 'data/train/captions.csv'))}}}]\nsteps: [normalize]\n"
+    )
+    assert set(run(back).table(["zh"])["zh"]) == {r["zh"] for r in data}
+    alone = tmp_path / "alone.csv"
+    alone.write_text("id,zh\n1,'=龙舟竞渡鼓声震天\n", encoding="utf-8")
+    back.write_text(f"recipe: 1\nname: back\ninputs: [{{name: b, path: {json.dumps(str(alone))}}}]\nsteps: [normalize]\n")
+    assert run(back).table(["zh"])["zh"].to_list() == ["'=龙舟竞渡鼓声震天"], "files of others stay as they are"
+
+
+def test_rows_without_their_clip_stay_where_the_recipe_says_so(project: Project, tmp_path: Path) -> None:
+    from tests.publish.conftest import draw
+
+    (tmp_path / "project").mkdir()
+    draw(tmp_path / "project" / "here.mp4", 6, 64, 48)
+    data = [{**r, "uri": f"{'here' if i % 2 else 'gone'}-{i}.mp4"} for i, r in enumerate(rows(24))]
+    for i in range(1, 24, 2):
+        (tmp_path / "project" / f"here-{i}.mp4").write_bytes((tmp_path / "project" / "here.mp4").read_bytes())
+    with pytest.raises(PublishRefused, match=r"gone-0\.mp4' is missing"):
+        make(project(data=data, publish={"media": "copy"}))
+    result = make(project(data=data, publish={"media": "copy", "missing_media": "keep"}))
+    names = [n for p in sorted(result.path.glob("data/*/metadata.parquet")) for n in pl.read_parquet(p)["file_name"]]
+    assert len(names) == result.facts["records"]
+    count = sum(n is not None for n in names)
+    assert 8 <= count == result.facts["media_rows"] < len(names)
+    assert f"Only {count} of" in result.card_path.read_text(encoding="utf-8")
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset(str(result.path), cache_dir=str(tmp_path / "cache"))
+    found = [r["video"] for part in loaded.values() for r in part.cast_column("video", datasets.Video(decode=False))]
+    assert (len(found), sum(v is not None for v in found)) == (result.facts["records"], count)
+
+
 def test_draft_is_marked(project: Project) -> None:
     result = make(project(prose={}), placeholder_ok=True)
     assert json.loads((result.path / "manifest.json").read_text())["placeholder"] is True
     assert "not written yet" in (result.path / "README.md").read_text(encoding="utf-8")
+
+
+def test_copies_of_a_clip_stay_in_one_split() -> None:
+    from curate import stages
+    from curate.stage import Resources, call
+
+    stage = stages.load()["split"]
+    table = pl.DataFrame(
+        {"id": [f"r{i}" for i in range(200)], "clip_id": [f"c{i}" for i in range(200)], "clip_group": [f"g{i // 2}" for i in range(200)]}
+    )
+    out = table.hstack(
+        call(stage, table, stage.parse({"validation": 0.3, "test": 0.3}), Resources(), "split").select(pl.col("split").cast(pl.String))
+    )
+    assert out["split"].n_unique() == 3
+    assert out.group_by("clip_group").agg(pl.col("split").n_unique())["split"].max() == 1
 
 
 def test_leaks_are_found() -> None:
