@@ -22,6 +22,8 @@ from curate.stage import Resources, call
 from curate.workspace import Workspace, sha256_file, write_json, write_parquet
 
 ENGINES = ("local", "ray")
+# Rows from which starting processes pays.
+WORTH = 25_000
 
 
 @dataclass(frozen=True)
@@ -132,29 +134,57 @@ def do_part(task: PartTask, res: Resources | None = None) -> PartResult:
     return write_part(folder, task.part, out, time.perf_counter() - started)
 
 
-def _local(tasks: Sequence[PartTask], workers: int, res: Resources | None) -> Iterator[PartResult]:
-    if workers <= 1 or len(tasks) <= 1:
+class Workers:
+    """Processes that do parts, started when first needed and kept from step to step: building the resources takes seconds.
+
+    Args:
+        wanted: how many, at least 1; 0 is one per processor (at most 8), and none for fewer rows than starting them is worth.
+    """
+
+    def __init__(self, wanted: int = 0) -> None:
+        self.wanted = wanted
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def count(self, rows: int) -> int:
+        """Return how many processes work on so many rows."""
+        return self.wanted or (min(8, len(os.sched_getaffinity(0))) if rows >= WORTH else 1)
+
+    def pool(self, count: int) -> ProcessPoolExecutor:
+        """Return the processes."""
+        if self._pool is None:
+            # Spawned, not forked: polars and FAISS hold threads that do not survive a fork.
+            self._pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet_threads)
+        return self._pool
+
+
+def _local(tasks: Sequence[PartTask], workers: Workers, rows: int, res: Resources | None) -> Iterator[PartResult]:
+    count = workers.count(rows)
+    if count <= 1 or len(tasks) <= 1:
         for task in tasks:
             yield do_part(task, res)
         return
-    # Spawned, not forked: polars and FAISS hold threads that do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_quiet_threads) as pool:
-        futures = [pool.submit(do_part, t) for t in tasks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            for f in futures:
-                f.cancel()
-            raise
+    futures = [workers.pool(count).submit(do_part, t) for t in tasks]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    except BaseException:
+        for f in futures:
+            f.cancel()
+        raise
 
 
 def _quiet_threads() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def _ray(tasks: Sequence[PartTask], workers: int) -> Iterator[PartResult]:
+def _ray(tasks: Sequence[PartTask], workers: int | None) -> Iterator[PartResult]:
     try:
         import ray
     except ImportError as e:
@@ -168,20 +198,21 @@ def _ray(tasks: Sequence[PartTask], workers: int) -> Iterator[PartResult]:
         yield ray.get(ready[0])
 
 
-def map_parts(engine: str, tasks: Sequence[PartTask], workers: int, res: Resources | None = None) -> Iterator[PartResult]:
+def map_parts(engine: str, tasks: Sequence[PartTask], workers: Workers, rows: int, res: Resources | None = None) -> Iterator[PartResult]:
     """Run ``do_part`` for all tasks; results come in any order.
 
     Args:
         engine: ``local`` or ``ray``.
         tasks: the parts to do.
-        workers: processes at once, at least 1.
+        workers: processes.
+        rows: how many rows the parts hold.
         res: resources of this process, for parts that are done in it.
 
     Raises:
         RecipeError: the engine is unknown.
     """
     if engine == "local":
-        return _local(tasks, workers, res)
+        return _local(tasks, workers, rows, res)
     if engine == "ray":
-        return _ray(tasks, workers)
+        return _ray(tasks, workers.wanted or None)
     raise RecipeError(f"unknown engine {engine!r}", hint=did_you_mean(engine, ENGINES))

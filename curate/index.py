@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from curate.embed import Vectors
 from curate.errors import CurateError, DataError, did_you_mean
-from curate.minhash import distinct
 
 Ids = npt.NDArray[np.int64]
 # Below this many vectors brute force is affordable and exact.
@@ -27,14 +26,6 @@ KINDS = ("flat", "ivf", "ivf_fp16", "ivf_sq8", "ivf_pq", "hnsw")
 SLACK = 0.005
 # An index file comes from disk and may be broken or hostile: refuse to allocate more than this for one vector of it.
 DESERIALIZE_LIMIT = 16 << 30
-
-
-class Pairs(NamedTuple):
-    """Pairs of row numbers ``left < right`` with their cosine, sorted by ``(left, right)``."""
-
-    left: Ids
-    right: Ids
-    score: npt.NDArray[np.float32]
 
 
 def _faiss() -> Any:
@@ -242,57 +233,6 @@ def top(index: Any, queries: Vectors, k: int) -> tuple[npt.NDArray[np.float32], 
     scores, rows = index.search(np.ascontiguousarray(queries), k)
     order = np.lexsort((rows, -np.round(scores, 5)), axis=1)
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
-
-
-def pairs_above(vectors: Vectors, threshold: float, seed: int = 0, block: int = 4096) -> Pairs:
-    """Return all pairs of rows whose cosine is at least ``threshold``.
-
-    Exact (blocked matrix products) up to ``FLAT_LIMIT`` rows; beyond, candidates come from an IVF index by range
-    search, and every pair is verified by its exact cosine, rounded to 5 digits so that threads cannot change it.
-
-    Args:
-        vectors: array of shape ``(n, dim)``, float32, unit rows; zero rows match nothing.
-        threshold: cosine, 0 to 1.
-        seed: seed of the clustering.
-        block: rows per matrix product.
-    """
-    n = len(vectors)
-    lefts: list[Ids] = []
-    rights: list[Ids] = []
-    scores: list[npt.NDArray[np.float32]] = []
-    if n <= FLAT_LIMIT:
-        for start in range(0, n, block):
-            part = vectors[start : start + block] @ vectors[start:].T
-            i, j = np.nonzero(part >= threshold - 1e-4)
-            keep = j > i
-            lefts.append((i[keep] + start).astype(np.int64))
-            rights.append((j[keep] + start).astype(np.int64))
-            scores.append(part[i[keep], j[keep]])
-    else:
-        kind = choose(n, vectors.shape[1])
-        index = build(vectors, seed=seed, kind=kind)
-        slack = 1e-4 if kind == "ivf" else 0.03 if kind == "ivf_pq" else SLACK
-        for start in range(0, n, block):
-            queries = np.ascontiguousarray(vectors[start : start + block])
-            limits, _, found = index.range_search(queries, threshold - slack)
-            i = np.repeat(np.arange(start, start + len(queries)), np.diff(limits).astype(np.int64))
-            a, b = np.minimum(i, found), np.maximum(i, found)
-            keep = a < b
-            lefts.append(a[keep].astype(np.int64))
-            rights.append(b[keep].astype(np.int64))
-    left = np.concatenate(lefts) if lefts else np.zeros(0, np.int64)
-    right = np.concatenate(rights) if rights else np.zeros(0, np.int64)
-    if not len(left):
-        return Pairs(left, right, np.zeros(0, np.float32))
-    key = distinct(left * n + right)
-    left, right = key // n, key % n
-    exact = np.empty(len(key), np.float32)
-    for start in range(0, len(key), 65536):
-        s = slice(start, start + 65536)
-        exact[s] = np.einsum("ij,ij->i", vectors[left[s]].astype(np.float64), vectors[right[s]].astype(np.float64))
-    exact = np.round(exact, 5)
-    keep = exact >= np.float32(round(threshold, 5))
-    return Pairs(left[keep], right[keep], exact[keep])
 
 
 def concat_unit(parts: Sequence[Vectors]) -> Vectors:

@@ -21,7 +21,7 @@ from rapidfuzz.distance import Levenshtein
 from curate import minhash
 from curate.embed import Vectors
 from curate.errors import DataError
-from curate.text import han_count, match_key, normalize, to_simplified
+from curate.text import han_count, match_key, match_keys, normalize, to_simplified
 
 KINDS = ("exact", "near", "semantic")
 HASHES, BANDS = 96, 24
@@ -165,7 +165,7 @@ def find_text(captions: Sequence[str], prompts: PromptSet, near: float, words: b
         [0, -1]
     """
     out = Leaks.none(len(captions))
-    keys = [match_key(c) for c in captions]
+    keys = match_keys(captions)
     left, right = minhash.cross_pairs(_signs(keys, words), prompts.signs[int(words)], BANDS)
     if len(left):
         a, b = [keys[i] for i in left.tolist()], [prompts.keys[i] for i in right.tolist()]

@@ -7,21 +7,25 @@ are too short for the five-word shingles of other tools.
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
 Signatures = npt.NDArray[np.uint32]
 _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
+# Texts signed at once: their numbers stay in the cache.
+_TEXTS = 2048
 
 
 def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Scramble 64-bit numbers (splitmix64)."""
-    z = values + _MULTIPLY
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    with np.errstate(over="ignore"):
+        z = values + _MULTIPLY
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
@@ -36,43 +40,67 @@ def signatures(keys: Sequence[str], hashes: int, words: bool = False) -> Signatu
     Returns:
         Array of shape ``(len(keys), hashes)``, uint32; all ones for an empty key.
     """
-    n = len(keys)
-    out = np.full((n, hashes), 0xFFFFFFFF, np.uint32)
-    if words:
-        split = [k.split() for k in keys]
-        sizes = np.fromiter((len(w) for w in split), np.int64, n)
-        codes = _word_codes(split)
-    else:
-        sizes = np.fromiter((len(k) for k in keys), np.int64, n)
-        codes = np.frombuffer("".join(keys).encode("utf-32-le"), np.uint32).astype(np.uint64)
-    full = np.flatnonzero(sizes)
-    if not len(full):
-        return out
-    ends = np.cumsum(sizes[full])
-    starts = ends - sizes[full]
-    single = _mix(codes)
-    with np.errstate(over="ignore"):
-        pairs = _mix(single * np.uint64(31) + np.append(single[1:], np.uint64(0)))
-        # A pair that would reach into the next text is replaced by the text's last piece, which is there already.
-        pairs[ends - 1] = single[ends - 1]
-        odd = _mix(np.arange(1, hashes + 1, dtype=np.uint64) * np.uint64(2654435761)) | np.uint64(1)
-        for h in range(hashes):
-            low = np.minimum(single * odd[h], pairs * odd[h])
-            out[full, h] = (np.minimum.reduceat(low, starts) >> np.uint64(32)).astype(np.uint32)
+    out = np.full((len(keys), hashes), 0xFFFFFFFF, np.uint32)
+    blocks = range(0, len(keys), _TEXTS)
+    # The loops below run in numpy, which lets other threads run meanwhile.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(lambda at: _sign(keys[at : at + _TEXTS], out[at : at + _TEXTS], words), blocks))
     return out
 
 
-def _word_codes(split: Sequence[Sequence[str]]) -> npt.NDArray[np.uint64]:
-    """Give every distinct word a 64-bit number that depends on the word only."""
-    cache: dict[str, int] = {}
-    out: list[int] = []
-    for words in split:
-        for word in words:
-            code = cache.get(word)
-            if code is None:
-                code = cache[word] = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
-            out.append(code)
-    return np.array(out, np.uint64)
+def _sign(keys: Sequence[str], out: Signatures, words: bool) -> None:
+    pieces, sizes = _words(keys) if words else _letters(keys)
+    full = np.flatnonzero(sizes)
+    if not len(full):
+        return
+    ends = np.cumsum(sizes[full])
+    starts = ends - sizes[full]
+    single = _mix(pieces)
+    with np.errstate(over="ignore"):
+        pairs = _mix(single * np.uint64(31) + np.append(single[1:], np.uint64(0)))
+    # A pair that would reach into the next text is replaced by the text's last piece, which is there already.
+    pairs[ends - 1] = single[ends - 1]
+    high, high_pairs = ((x >> np.uint64(32)).astype(np.uint32) for x in (single, pairs))
+    low, step = np.empty_like(high), np.empty_like(high)
+    for h, odd in enumerate(_odd(out.shape[1])):
+        np.multiply(high, odd, out=low)
+        np.multiply(high_pairs, odd, out=step)
+        np.minimum(low, step, out=low)
+        out[full, h] = np.minimum.reduceat(low, starts)
+
+
+def _odd(hashes: int) -> npt.NDArray[np.uint32]:
+    """Odd factors: multiplying by one is a permutation of the 32-bit numbers."""
+    with np.errstate(over="ignore"):
+        mixed = _mix(np.arange(1, hashes + 1, dtype=np.uint64) * np.uint64(2654435761))
+    return (mixed >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
+
+
+def _codes(text: str) -> npt.NDArray[np.uint64]:
+    return np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.uint64)
+
+
+def _letters(keys: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Characters of all texts, and how many each has."""
+    return _codes("".join(keys)), np.fromiter(map(len, keys), np.int64, len(keys))
+
+
+def _words(keys: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Words of all texts as 64-bit numbers that depend on the word only, and how many each text has."""
+    sizes = np.fromiter((k.count(" ") + 1 if k else 0 for k in keys), np.int64, len(keys))
+    text = " ".join(k for k in keys if k)
+    if not text:
+        return np.zeros(0, np.uint64), sizes
+    codes = _codes(text)
+    gaps = np.flatnonzero(codes == 32)
+    starts = np.append(0, gaps + 1)
+    lengths = np.diff(np.append(starts, len(codes) + 1))
+    # A letter counts by its place in the word.
+    place = np.arange(len(codes), dtype=np.uint64) - np.repeat(starts, lengths)[: len(codes)].astype(np.uint64)
+    with np.errstate(over="ignore"):
+        letters = _mix(codes + (place << np.uint64(32)))
+        letters[gaps] = 0
+        return np.add.reduceat(letters, starts), sizes
 
 
 def band_pairs(signs: Signatures, bands: int, max_bucket: int = 200) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -7,7 +7,8 @@ partition or the threads of the input.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import polars as pl
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from curate import index, minhash
+from curate import minhash, neighbours
 from curate.decisive import content_differs, content_words, contradict, words_differ
 from curate.schema import DUP_KIND
 from curate.unionfind import join_pairs
@@ -84,19 +85,23 @@ class Rows:
     @classmethod
     def from_frame(cls, df: pl.DataFrame) -> Rows:
         """Sort the rows by preference: people's captions first, both languages, longer, smaller id."""
-        origin = [
-            min(_ORIGIN[str(z)] if zk else 9, _ORIGIN[str(e)] if ek else 9)
-            for z, e, zk, ek in df.select("zh_origin", "en_origin", "zh_key", "en_key").iter_rows()
+        rank = [
+            pl.when(pl.col(f"{lang}_key") != "")
+            .then(pl.col(f"{lang}_origin").cast(pl.String).replace_strict(_ORIGIN, return_dtype=pl.Int8))
+            .otherwise(9)
+            for lang in ("zh", "en")
         ]
+        origin = df.select(origin=pl.min_horizontal(rank)).get_column("origin")
         both = (df.get_column("zh_key") != "") & (df.get_column("en_key") != "")
         ranked = df.select("id").with_columns(
             pl.int_range(pl.len(), dtype=pl.Int64).alias("at"),
-            pl.Series("origin", origin, dtype=pl.Int8),
+            origin.cast(pl.Int8),
             (-both.cast(pl.Int8)).alias("both"),
             (-(df.get_column("zh_norm").str.len_chars() + df.get_column("en_norm").str.len_chars()).cast(pl.Int64)).alias("length"),
         )
         order = ranked.sort("both", "origin", "length", "id").get_column("at").to_numpy()
-        f = df[order]
+        names = ["id", "clip_id", "zh_norm", "en_norm", "zh_key", "en_key", "zh_sig", "en_sig", "decisive"]
+        f = df.select(names)[order]
         return cls(
             f.get_column("id").to_list(), df.get_column("id"), f.get_column("clip_id").to_list(),
             f.get_column("zh_norm").to_list(), f.get_column("en_norm").to_list(),
@@ -288,12 +293,26 @@ class _Vectors:
     """The vectors of one language as they are stored; only the rows asked for are copied and widened."""
 
     def __init__(self, df: pl.DataFrame, name: str, order: Ints) -> None:
-        self.stored = df.get_column(name).to_numpy()
+        # Part by part: at a million rows one more copy of all vectors would not fit.
+        self.stored = [chunk.to_numpy() for chunk in df.get_column(name).get_chunks()]
+        self.starts = np.cumsum([0, *map(len, self.stored)])
         self.order = order
 
     def rows(self, at: Ints) -> Floats:
         """Return some rows, by their canonical number, as float32."""
-        return np.ascontiguousarray(self.stored[self.order[at]], dtype=np.float32)
+        places = self.order[at]
+        if len(self.stored) == 1:
+            return np.ascontiguousarray(self.stored[0][places], dtype=np.float32)
+        out = np.empty((len(places), self.stored[0].shape[1]), np.float32)
+        chunk = np.searchsorted(self.starts, places, side="right") - 1
+        for i in np.unique(chunk).tolist():
+            mine = np.flatnonzero(chunk == i)
+            out[mine] = self.stored[i][places[mine] - self.starts[i]]
+        return out
+
+    def rows_of(self, some: Ints, at: Ints) -> Floats:
+        """Return ``rows`` of places in a choice of rows."""
+        return self.rows(some[at])
 
     def cosine(self, left: Ints, right: Ints) -> Floats:
         """Return the cosine of pairs of rows, rounded to 5 digits so that no order of adding can be seen."""
@@ -318,11 +337,13 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
     zh, en = _Vectors(df, "zh_vector", rows.order), _Vectors(df, "en_vector", rows.order)
     has_zh, has_en = (np.array([bool(t) for t in keys], dtype=bool) for keys in (rows.zh_keys, rows.en_keys))
     found: list[Ints] = []
-    for vectors, has in ((zh, has_zh), (en, has_en)):
+    # Two rows that both have Chinese must agree in Chinese, so English is searched only for pairs of which one row has none.
+    for vectors, has, needed in ((zh, has_zh, None), (en, has_en, ~has_zh)):
         at = reps[has[reps]]
-        if len(at) > 1:
-            got = index.pairs_above(vectors.rows(at), params.semantic, seed)
-            found.append(at[got.left] * n + at[got.right])
+        wanted = None if needed is None else needed[at]
+        if len(at) > 1 and (wanted is None or wanted.any()):
+            keys = neighbours.candidates(partial(vectors.rows_of, at), len(at), params.semantic - 1e-4, seed, wanted)
+            found.append(at[keys // len(at)] * n + at[keys % len(at)])
     keys = minhash.distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
     left, right = keys // n, keys % n
     if not len(left):
@@ -347,7 +368,6 @@ def verdicts(rows: Rows, found: Found) -> pl.DataFrame:
     Returns:
         ``id``, ``dup_of``, ``dup_kind``, ``dup_score``, ``dup_group``, ``drop``, ``drop_note`` in the input's order.
     """
-    n = len(rows)
     a, b = np.minimum(found.left, found.right), np.maximum(found.left, found.right)
     order = np.lexsort((a, -found.score, found.kind, b))
     best: dict[int, tuple[int, int, float]] = {}
@@ -361,22 +381,22 @@ def verdicts(rows: Rows, found: Found) -> pl.DataFrame:
         # A copy of a row that itself goes belongs to the row that stays instead of it.
         best[right] = best.get(left, (left, 0, 1.0))
     group = join_pairs(rows.ids, zip(a.tolist(), b.tolist(), strict=True))
-    data: list[tuple[Any, ...]] = []
-    for i in range(n):
-        hit = best.get(i)
-        if hit is None:
-            data.append((rows.ids[i], None, None, None, group[i], None, None))
-        else:
-            kind_name, keeper = KINDS[hit[1]], rows.ids[hit[0]]
-            data.append((rows.ids[i], keeper, kind_name, hit[2], group[i], kind_name, f"dup_of={keeper} score={hit[2]:.4f}"))
-    schema = {
-        "id": pl.String(),
-        "dup_of": pl.String(),
-        "dup_kind": DUP_KIND,
-        "dup_score": pl.Float32(),
-        "dup_group": pl.String(),
-        "drop": pl.String(),
-        "drop_note": pl.String(),
-    }
-    frame = pl.DataFrame(data, schema=schema, orient="row")
+    hits = sorted(best)
+    keepers, kinds, scores = [rows.ids[best[i][0]] for i in hits], [KINDS[best[i][1]] for i in hits], [best[i][2] for i in hits]
+    notes = [f"dup_of={keeper} score={value:.4f}" for keeper, value in zip(keepers, scores, strict=True)]
+    dropped = pl.DataFrame(
+        {"id": [rows.ids[i] for i in hits], "dup_of": keepers, "dup_kind": kinds, "dup_score": scores, "drop": kinds, "drop_note": notes},
+        schema={
+            "id": pl.String(),
+            "dup_of": pl.String(),
+            "dup_kind": DUP_KIND,
+            "dup_score": pl.Float32(),
+            "drop": pl.String(),
+            "drop_note": pl.String(),
+        },
+    )
+    frame = pl.DataFrame({"id": rows.ids, "dup_group": group}, schema={"id": pl.String(), "dup_group": pl.String()}).join(
+        dropped, on="id", how="left"
+    )
+    frame = frame.select("id", "dup_of", "dup_kind", "dup_score", "dup_group", "drop", "drop_note")
     return rows.input_ids.to_frame("id").join(frame, on="id", how="left", maintain_order="left")

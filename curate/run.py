@@ -164,7 +164,7 @@ def run(
         recipe_path: the recipe file.
         workspace: folder for everything that is written; ``<recipe's name>-ws`` beside the recipe if ``None``.
         engine: ``local`` or ``ray``.
-        workers: processes for row stages, at least 1; the result does not depend on it.
+        workers: processes for row stages; 0 is one per processor where the rows are worth it (a script then needs a main guard).
         on_event: called with progress.
 
     Returns:
@@ -176,13 +176,13 @@ def run(
     recipe_path = Path(recipe_path)
     job = _prepare(recipe_path, Path(workspace) if workspace else default_workspace(recipe_path))
     tell = on_event or (lambda _e: None)
-    with job.ws.locked():
+    with job.ws.locked(), engines.Workers(workers) as crew:
         manifest = _start(job, engine)
         path = job.ws.root / "runs" / manifest["run_id"]
         write_atomic(path / "recipe.yaml", job.text.encode())
         write_json(path / "manifest.json", manifest)
         try:
-            records = _steps(job, manifest, engine, workers, tell)
+            records = _steps(job, manifest, engine, crew, tell)
         except BaseException as e:
             manifest.update(status="failed", error=str(e) or type(e).__name__, finished_at=_now())
             write_json(path / "manifest.json", manifest)
@@ -233,7 +233,7 @@ def _git(base: Path) -> dict[str, Any] | None:
     return {"commit": commit.stdout.strip(), "dirty": bool(dirty.stdout.strip())}
 
 
-def _steps(job: _Job, manifest: dict[str, Any], engine: str, workers: int, tell: OnEvent) -> list[StepRecord]:
+def _steps(job: _Job, manifest: dict[str, Any], engine: str, workers: engines.Workers, tell: OnEvent) -> list[StepRecord]:
     planned = _keys(job)
     records = [_ingest(job, planned[0], tell)]
     _note(manifest, records[0], planned[0].cached)
@@ -296,7 +296,7 @@ def _commit(ws: Workspace, rec: StepRecord) -> None:
 
 
 def _do_step(
-    job: _Job, entry: Planned, step: Step, stage: Stage, params: Params, before: StepRecord, engine: str, workers: int, tell: OnEvent
+    job: _Job, entry: Planned, step: Step, stage: Stage, params: Params, before: StepRecord, engine: str, workers: engines.Workers, tell: OnEvent
 ) -> StepRecord:
     started = time.perf_counter()
     total = len(before.parts)
@@ -330,20 +330,29 @@ def _do_step(
 
 
 def _row_parts(
-    job: _Job, entry: Planned, step: Step, stage: Stage, params: Params, before: StepRecord, engine: str, workers: int, tell: OnEvent, total: int
+    job: _Job,
+    entry: Planned,
+    step: Step,
+    stage: Stage,
+    params: Params,
+    before: StepRecord,
+    engine: str,
+    workers: engines.Workers,
+    tell: OnEvent,
+    total: int,
 ) -> list[engines.PartResult]:
     spec = job.recipe.resources.model_dump_json()
     tasks = [
         engines.PartTask(
             str(job.ws.root.resolve()), entry.key, before.key, step.id, stage.name, params.model_dump_json(by_alias=True), i, spec,
-            job.recipe.seed, str(job.base), tuple(sorted(stage.uses)), str(job.decisions.resolve()) if job.decisions else None,
+            job.recipe.seed, str(job.base), job.uses, str(job.decisions.resolve()) if job.decisions else None,
             tuple((u, job.res.digests[u]) for u in sorted(stage.uses) if u in job.res.digests),
         )
         for i in range(total)
     ]  # fmt: skip
     results = []
     rows = 0
-    for result in engines.map_parts(engine, tasks, workers, job.res):
+    for result in engines.map_parts(engine, tasks, workers, before.rows_live, job.res):
         results.append(result)
         rows += result.rows_in
         tell(Event(step.id, len(results), total, rows))
@@ -357,7 +366,8 @@ def _table_parts(job: _Job, entry: Planned, step: Step, stage: Stage, params: Pa
     columns = [*stage.needs, *(c for c in stage.optional if c in have)]
     frames = [job.ws.part(chain, i, columns) for i in range(len(before.parts))]
     sizes = [len(f) for f in frames]
-    table = pl.concat(frames)
+    # Not copied together: vectors of a million rows would not fit twice.
+    table = pl.concat(frames, rechunk=False)
     del frames
     out = call(stage, table, params, job.res, step.id)
     folder = job.ws.step_dir(entry.key)

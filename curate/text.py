@@ -276,7 +276,7 @@ def _replaced(text: str, new: Callable[[str], str]) -> str:
     """Replace characters: a long text has few different ones, and replacing one everywhere is quicker than looking at every place."""
     changed = {c: new(c) for c in set(text) if c != "\n" and new(c) != c}
     if len(changed) > _MANY:
-        return text.translate(str.maketrans(changed))
+        return text.translate({ord(c): put for c, put in changed.items()})
     # What a character becomes is never itself replaced, so the order does not matter.
     for c, put in changed.items():
         text = text.replace(c, put)

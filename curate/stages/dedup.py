@@ -75,7 +75,7 @@ def dedup(df: pl.DataFrame, params: DedupParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="dedup",
-    version=3,
+    version=4,
     scope="table",
     params=DedupParams,
     needs=NEEDS,

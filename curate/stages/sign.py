@@ -8,7 +8,7 @@ from pydantic import Field
 from curate import minhash
 from curate.decisive import decisive_words
 from curate.stage import Params, Resources, Stage
-from curate.text import match_key
+from curate.text import match_keys
 
 
 class SignParams(Params):
@@ -41,7 +41,7 @@ def sign(df: pl.DataFrame, params: SignParams, res: Resources) -> pl.DataFrame:
     lexicon = res.need_lexicon()
     schema = _schema(params, res)
     zh, en = df.get_column("zh_norm").to_list(), df.get_column("en_norm").to_list()
-    keys = {"zh_key": [match_key(t) for t in zh], "en_key": [match_key(t) for t in en]}
+    keys = {"zh_key": match_keys(zh), "en_key": match_keys(en)}
     sigs = {
         name: pl.Series(name, minhash.signatures(keys[key], params.hashes, words=key == "en_key"), dtype=schema[name])
         for name, key in (("zh_sig", "zh_key"), ("en_sig", "en_key"))
@@ -53,7 +53,7 @@ def sign(df: pl.DataFrame, params: SignParams, res: Resources) -> pl.DataFrame:
 
 STAGE = Stage(
     name="sign",
-    version=2,
+    version=3,
     scope="rows",
     params=SignParams,
     needs=("zh_norm", "en_norm", "terms"),

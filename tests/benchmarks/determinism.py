@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from curate import index, stages
+from curate import neighbours, stages
 from curate.embed import UseEmbedder
 from curate.lexicon import Lexicon
 from curate.readers.base import Batch
@@ -81,7 +81,7 @@ def combinations(rows: int) -> Iterator[tuple[tuple[int, int, int], str]]:
 def main(rows: int = 200) -> int:
     """Run all combinations; the search index of large sets is used too."""
     started, seen = time.perf_counter(), Counter[str]()
-    index.FLAT_LIMIT = 100
+    neighbours.FLAT_LIMIT = 100
     for combination, found in combinations(rows):
         seen[found] += 1
         if len(seen) > 1:

@@ -37,10 +37,10 @@ def encoder(path: Path) -> dict[str, Any]:
 
 def near(path: Path) -> dict[str, Any]:
     """Exact and near duplicates from keys, signatures and verification; no vetoes, as the peers have none."""
-    from curate.text import match_key
+    from curate.text import match_keys
 
     df = pl.read_parquet(path)
-    keys = {c: [match_key(t) for t in df[c].to_list()] for c in ("zh", "en")}
+    keys = {c: match_keys(df[c].to_list()) for c in ("zh", "en")}
     none = pl.Series([""] * len(df))
     frame = pl.DataFrame({
         "id": df["id"], "clip_id": df["id"], "zh_norm": df["zh"], "en_norm": df["en"], "zh_origin": none, "en_origin": none,
@@ -61,7 +61,7 @@ def _recipe(path: Path, steps: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder) / "recipe.yaml"
         recipe.write_text(RECIPE.format(path=path.resolve(), steps=steps), encoding="utf-8")
-        manifest = run(recipe, Path(folder) / "ws").manifest
+        manifest = run(recipe, Path(folder) / "ws", workers=0).manifest
     return {"kept": manifest["steps"][-1]["rows_live"], "seconds": {s["step_id"]: s["seconds"] for s in manifest["steps"]}}
 
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curate import index
+from curate import neighbours
 from curate.embed import HashEmbedder
 from curate.lexicon import Lexicon
 from curate.stage import Resources
+from curate.text import match_key, match_keys
 from curate.use_fast import FastUse
 from tests.benchmarks.corpus import pairs
 from tests.benchmarks.determinism import digest, outcome, records
@@ -54,20 +55,22 @@ def test_vectors_are_the_packages_own(encoders: tuple[FastUse, FastUse]) -> None
 
 
 def test_pairs_of_large_sets_do_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    import faiss
+    from threadpoolctl import threadpool_limits
 
-    monkeypatch.setattr(index, "FLAT_LIMIT", 100)
+    monkeypatch.setattr(neighbours, "FLAT_LIMIT", 100)
     rng = np.random.default_rng(1)
     base = rng.standard_normal((500, 32)).astype(np.float32)
     vectors = np.concatenate([base, base + 0.05 * rng.standard_normal((500, 32)).astype(np.float32)])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    before, found = faiss.omp_get_max_threads(), []
-    try:
-        for threads in (1, 2, 4):
-            faiss.omp_set_num_threads(threads)
-            found.append(index.pairs_above(vectors, 0.9))
-    finally:
-        faiss.omp_set_num_threads(before)
+    found = []
+    for threads in (1, 2, 4):
+        with threadpool_limits(threads):
+            found.append(neighbours.pairs_above(vectors, 0.9))
     assert len(found[0].left) >= 490
     for other in found[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from('aB 三3，,。.\n\r\t\x00\x1c\x85\u2028\u200b\u0301汉漢龍兩　ＡéｶﾞーⅣ"-_’'), max_size=14), max_size=9))
+def test_keys_of_many_texts_are_those_of_each(texts: list[str]) -> None:
+    assert match_keys(texts) == [match_key(t) for t in texts]
