@@ -165,12 +165,16 @@ class UseEmbedder:
 class SentenceTransformerEmbedder:
     """Any sentence-transformers model: a local folder or a hub id.
 
-    Users in China set ``HF_ENDPOINT=https://hf-mirror.com`` or download from ModelScope and give the folder.
+    Users in China set ``HF_ENDPOINT`` to a mirror, or download from ModelScope and give the folder.
 
     Args:
         model: folder or hub id, such as ``BAAI/bge-m3`` or ``intfloat/multilingual-e5-small``.
         revision: commit or tag of the model on the hub.
         prompt: text put before every caption, as E5 models want (``query: ``).
+
+    Raises:
+        MissingExtra: sentence-transformers is not installed.
+        RecipeError: there is no such model, or it cannot be loaded.
     """
 
     name = "st"
@@ -181,14 +185,20 @@ class SentenceTransformerEmbedder:
         except ImportError as e:
             raise need_extra("sentence-transformers", "st") from e
         self._prompt = prompt
-        self._model = SentenceTransformer(model, revision=revision or None, device="cpu", trust_remote_code=False)
+        try:
+            self._model = SentenceTransformer(model, revision=revision or None, device="cpu", trust_remote_code=False)
+        except (OSError, ValueError, RuntimeError, KeyError) as e:
+            reason = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
+            hint = "give the folder of a sentence-transformers model or a hub id; HF_ENDPOINT names a mirror"
+            raise RecipeError(f"cannot load the embedder {model!r}: {reason[:200]}", hint=hint) from e
         get_dim = getattr(self._model, "get_embedding_dimension", None) or self._model.get_sentence_embedding_dimension
         self.dim = int(get_dim() or 0)
         self.revision = f"{model}@{revision or 'local'}"
-        weights = hashlib.sha256(self.revision.encode())
+        # What shapes the vectors: pooling and the like (in the module's text), the prompt, the weights; not where the folder lies.
+        weights = hashlib.sha256(f"{self._model}\n{prompt}".encode())
         for name, tensor in sorted(self._model.state_dict().items()):
             weights.update(name.encode())
-            weights.update(tensor.cpu().float().numpy().tobytes()[:4096])
+            weights.update(tensor.cpu().float().numpy().tobytes())
         self.sha256 = weights.hexdigest()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
