@@ -68,7 +68,7 @@ def label(lexicon: Lexicon, taxonomy: Taxonomy, terms: Sequence[Mapping[str, obj
         return {era: (score, "term") for era, score in sorted(named.items())}
     votes: dict[str, set[str]] = {}
     for entry, _ in entries:
-        if entry.kind == "term" and 0 < len(entry.eras) <= MOST_ERAS:
+        if entry.kind == "term" and 0 < len(entry.eras) <= MOST_ERAS and (entry.from_year or 0) <= LAST_YEAR:
             for era in entry.eras:
                 votes.setdefault(era, set()).add(entry.id)
     singles = {entry.eras[0] for entry, _ in entries if entry.kind == "term" and len(entry.eras) == 1}
