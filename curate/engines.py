@@ -190,8 +190,11 @@ def _ray(tasks: Sequence[PartTask], workers: int | None) -> Iterator[PartResult]
     except ImportError as e:
         raise need_extra("ray", "ray") from e
     if not ray.is_initialized():
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    remote: Any = ray.remote(max_retries=3, retry_exceptions=False)(do_part)
+        # A cluster named by RAY_ADDRESS has its own number of processors.
+        processors = None if os.environ.get("RAY_ADDRESS") else workers
+        ray.init(num_cpus=processors, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    # A lost machine and a file system that was away for a moment are tried again; a part is written whole or not at all.
+    remote: Any = ray.remote(max_retries=3, retry_exceptions=[OSError])(do_part)
     waiting = [remote.remote(t) for t in tasks]
     while waiting:
         ready, waiting = ray.wait(waiting, num_returns=1)

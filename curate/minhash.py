@@ -103,7 +103,9 @@ def _words(keys: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.
         return np.add.reduceat(letters, starts), sizes
 
 
-def band_pairs(signs: Signatures, bands: int, max_bucket: int = 200) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def band_pairs(
+    signs: Signatures, bands: int, max_bucket: int = 200, part: tuple[int, int] = (0, 1)
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return candidate pairs: rows that agree in all hashes of at least one band.
 
     A bucket of more than ``max_bucket`` rows (template texts) is compared along its sorted order with a window
@@ -113,6 +115,8 @@ def band_pairs(signs: Signatures, bands: int, max_bucket: int = 200) -> tuple[np
         signs: array of shape ``(n, hashes)``; rows of all ones take no part.
         bands: number of bands; ``hashes // bands`` rows each.
         max_bucket: largest bucket compared in full.
+        part: ``(i, of)``: only the buckets whose key leaves ``i`` when divided by ``of``, so that several machines can share the work; the union
+            over ``i`` is the whole.
 
     Returns:
         ``(left, right)`` with ``left < right``, unique, sorted.
@@ -122,9 +126,12 @@ def band_pairs(signs: Signatures, bands: int, max_bucket: int = 200) -> tuple[np
     live = np.flatnonzero(~(signs == 0xFFFFFFFF).all(axis=1))
     found: list[npt.NDArray[np.int64]] = []
     for band in range(bands):
-        key = _band(signs[live, band * rows : (band + 1) * rows])
+        key, mine = _band(signs[live, band * rows : (band + 1) * rows]), live
+        if part[1] > 1:
+            here = key % np.uint64(part[1]) == np.uint64(part[0])
+            key, mine = key[here], live[here]
         order = np.argsort(key, kind="stable")
-        found.append(_bucket_pairs(key[order], live[order], max_bucket, n))
+        found.append(_bucket_pairs(key[order], mine[order], max_bucket, n))
     keys = distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
     return keys // n, keys % n
 

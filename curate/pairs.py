@@ -354,8 +354,24 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
         score[at] = np.minimum(score[at], vectors.cosine(left[at], right[at]))
     keep = (score >= params.semantic) & _allowed(_numbers(rows.clips), left, right, params)
     left, right, score = left[keep], right[keep], score[keep]
-    keep = ~_one_word_replaced(rows, left, right) if params.veto and len(left) else np.ones(len(left), bool)
-    return _vetoed(rows, left[keep], right[keep], score[keep], 2, params.veto)
+    keep = unvetoed(rows, left, right) if params.veto else np.ones(len(left), bool)
+    return Found(left[keep], right[keep], np.full(int(keep.sum()), 2, np.int8), np.round(score[keep], 4).astype(np.float32))
+
+
+def unvetoed(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+    """Say which pairs of like meaning no decisive word contradicts.
+
+    Args:
+        rows: canonical rows.
+        left: one row of each pair.
+        right: the other.
+    """
+    if not len(left):
+        return np.ones(0, bool)
+    keep: npt.NDArray[np.bool_] = ~_one_word_replaced(rows, left, right)
+    at = np.flatnonzero(keep)
+    keep[at] = [not _contradict(rows, a, b) for a, b in zip(left[at].tolist(), right[at].tolist(), strict=True)]
+    return keep
 
 
 def verdicts(rows: Rows, found: Found) -> pl.DataFrame:

@@ -103,6 +103,7 @@ def dedup(
     source: Path | None = typer.Argument(None, metavar="IN", help="Captions."),
     out: str = OUT,
     pairs: Path | None = typer.Option(None, "--pairs", help="Judge the pairs of this file instead: id, a_zh, a_en, b_zh, b_en."),
+    cuts: bool = typer.Option(False, "--cuts", help="Show what other cuts of the semantic step would do, and pairs near the cut; drops nothing."),
     steps: str = typer.Option("exact,near,semantic", help="Which steps, separated by commas."),
     near: float = typer.Option(None, help="Least character similarity, 0.5 to 1."),
     semantic: float = typer.Option(None, help="Least cosine, 0.5 to 1."),
@@ -125,6 +126,9 @@ def dedup(
         return
     if source is None:
         raise UsageError("nothing to do: no IN and no --pairs", hint="curate dedup captions.jsonl -o duplicates.jsonl")
+    if cuts:
+        dedup_cuts(_load(source, read).frame, res, options, as_json)
+        return
     with working("looking for duplicates"):
         rows = plain.dedup(_load(source, read).frame, res, options)
     write_rows(rows, out)
@@ -132,6 +136,20 @@ def dedup(
     if as_json and out != "-":
         emit({"rows": len(rows), "duplicates": gone})
     note(f"{len(rows)} rows, {gone} duplicates")
+
+
+def dedup_cuts(frame: Any, res: Any, options: dict[str, Any], as_json: bool) -> None:
+    """Print a survey of cuts."""
+    from dataclasses import asdict
+
+    from curate import dedupcuts
+
+    with working("looking for pairs"):
+        found = dedupcuts.survey(frame, res, options)
+    if as_json:
+        emit(asdict(found))
+    else:
+        say("\n".join(found.lines()))
 
 
 def search(
@@ -212,6 +230,13 @@ def balance(
     source: Path = IN,
     out: str = OUT,
     cap: str = typer.Option("auto", help="Clips a cell keeps about, or auto."),
+    targets: str = typer.Option(
+        "", "--targets", help="Clips wanted per cell instead of caps: even, natural, or a YAML of 'theme|era|region: clips'."
+    ),
+    total: int = typer.Option(0, "--total", min=0, help="Clips wanted in all, with --targets even or natural; half of the pool if 0."),
+    per_clip: int = typer.Option(None, "--per-clip", min=1, help="Most captions of one clip."),
+    per_source: int = typer.Option(None, "--per-source", min=1, help="Most clips of one input."),
+    by_language: bool = typer.Option(False, "--by-language", help="A cap of its own for zh, en and both."),
     everyday: float = typer.Option(1.0, min=0, max=1, help="Share of everyday scenes to keep."),
     seed: int = typer.Option(0),
     read: str = READ,
@@ -219,15 +244,17 @@ def balance(
     model: str = MODEL,
     as_json: bool = JSON,
 ) -> None:
-    """Say which rows would leave to even out the coverage, and why."""
-    from curate import plain
+    """Say which rows would leave to even out the coverage, and why; nothing is deleted."""
+    from curate import balancing, plain
 
     check_out(out)
     if cap != "auto" and not cap.isdecimal():
         raise UsageError(f"--cap {cap!r} is neither a number nor auto")
     value: int | str = "auto" if cap == "auto" else int(cap)
-    rows = plain.balance(_load(source, read).frame, plain.default_resources(embedder, model, seed), {"cap": value, "everyday": everyday})
-    write_rows(rows, out)
+    params = {"cap": value, "everyday": everyday, "per_clip": per_clip, "per_source": per_source, "by_language": by_language}
+    got = balancing.balance(_load(source, read).frame, plain.default_resources(embedder, model, seed), params, targets, total)
+    write_rows(got.rows, out)
+    kept = sum(r["keep"] for r in got.rows)
     if as_json and out != "-":
-        emit({"rows": len(rows), "kept": sum(r["keep"] for r in rows), "out": out})
-    note(f"{len(rows)} rows, {sum(r['keep'] for r in rows)} kept")
+        emit({"rows": len(got.rows), "kept": kept, "out": out, "before": got.before, "after": got.after, "cells": got.cells})
+    note("\n".join([*got.lines(), f"{len(got.rows)} rows, {kept} kept"]))

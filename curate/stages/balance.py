@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -96,6 +97,27 @@ def keep_probability(cells: list[str], counts: Counter[str], cap: int) -> float:
     return 1.0 - math.prod(1.0 - min(1.0, cap / counts[c]) for c in cells)
 
 
+def count_clips(clips: Sequence[str], cells: Sequence[Sequence[str]], groups: Sequence[str]) -> dict[str, Counter[str]]:
+    """Count the clips of each cell, for each group of rows.
+
+    Rows may be counted in several places, if all rows of a clip are in one of them, and the counters added.
+
+    Args:
+        clips: the clip of each row.
+        cells: the cells of each row.
+        groups: the group of each row.
+
+    Example:
+        >>> count_clips(["c", "c", "d"], [["a"], ["a"], ["a", "b"]], ["", "", ""])[""]["a"]
+        2
+    """
+    seen = {(group, clip, cell) for clip, mine, group in zip(clips, cells, groups, strict=True) for cell in mine}
+    out: dict[str, Counter[str]] = {g: Counter() for g in sorted(set(groups))}
+    for group, _, cell in sorted(seen):
+        out[group][cell] += 1
+    return out
+
+
 def _axis(cell: str, on: str) -> str:
     theme, era = cell.split("|")
     return {"cells": cell, "themes": theme, "eras": era}[on]
@@ -119,10 +141,7 @@ def balance(df: pl.DataFrame, params: BalanceParams, res: Resources) -> pl.DataF
     rows = list(df.select("id", "clip_id", "cells").iter_rows())
     named = [sorted({_axis(c, params.on) for c in cells}) for _, _, cells in rows]
     groups = _languages(df) if params.by_language else [""] * len(rows)
-    counts: dict[str, Counter[str]] = {}
-    for group in sorted(set(groups)):
-        seen = {(clip, c) for (_, clip, _), cells, g in zip(rows, named, groups, strict=True) for c in cells if g == group}
-        counts[group] = Counter(c for _, c in seen)
+    counts = count_clips([clip for _, clip, _ in rows], named, groups)
     caps = {g: auto_cap(c, params.tail) if params.cap == "auto" else params.cap for g, c in counts.items()}
     items = _items(df)
     leaving = quota.choose(items, params.targets, res.seed, _spread_over(df, params), params.rest) if params.targets is not None else {}

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
+
+from curate.data import data_path
+from curate.lexicon import read_tsv
 
 WHO = "老人 an old man|女孩 a girl|匠人 a craftsman|厨师 a cook|孩子们 children|游客 tourists|舞者 a dancer|僧人 a monk|农民 a farmer|画家 a painter|武士 a warrior|学者 a scholar"
 LOOK = "穿着汉服的 in hanfu|戴着斗笠的 in a bamboo hat|穿旗袍的 in a qipao|系着围裙的 in an apron|披着蓑衣的 in a straw cape|戴眼镜的 with glasses|白发的 with white hair|年轻的 of young age"
@@ -29,6 +33,17 @@ TABLES = {
 }
 
 
+@lru_cache(maxsize=1)
+def _terms() -> list[tuple[str, str]]:
+    """Names of the lexicon in both languages: without them templates would make captions that differ in one word by the thousand."""
+    rows = [row for path in sorted((data_path("lexicons") / "terms").glob("*.tsv")) for _, row in read_tsv(path)]
+    return [(row["zh_hans"], row["en"]) for row in rows if row["zh_hans"] and row["en"]]
+
+
+def _name(r: random.Random) -> tuple[str, str]:
+    return r.choice(_terms())
+
+
 def _base(r: random.Random) -> tuple[str, str]:
     pick = {n: r.choice(t) for n, t in TABLES.items()}
     number, other = r.randint(2, 999), r.choice(TABLES["more"])
@@ -36,11 +51,13 @@ def _base(r: random.Random) -> tuple[str, str]:
     zh = f"{pick['time'][0]},{who[0]}在{pick['city'][0]}{pick['place'][0]}{pick['does'][0]}"
     en = f"{pick['time'][1]} {who[1]} {pick['does'][1]} {pick['place'][1]} in {pick['city'][1]}"
     extras = [pick["more"], other if other != pick["more"] else ("", ""), (f"共{number}人", f"{number} people are there"), pick["shot"]]
+    one, two = _name(r), _name(r)
+    zh, en = f"{zh},旁边是{one[0]}和{two[0]}", f"{en} beside {one[1]} and {two[1]}"
     r.shuffle(extras)
     for a, b in extras[: r.randint(1, 4)]:
         if a:
             zh, en = f"{zh},{a}", f"{en}, {b}"
-    return zh + "。", en.capitalize() + "."
+    return zh + "。", en[0].upper() + en[1:] + "."
 
 
 def _edited(zh: str, en: str, r: random.Random) -> tuple[str, str]:
@@ -51,23 +68,30 @@ def _edited(zh: str, en: str, r: random.Random) -> tuple[str, str]:
     return "".join(letters), " ".join(words)
 
 
-def pairs(rows: int, seed: int = 7) -> Iterator[dict[str, str]]:
+def _short(r: random.Random) -> tuple[str, str]:
+    who, does, more = r.choice(TABLES["who"]), r.choice(TABLES["does"]), _name(r)
+    return f"{more[0]}的{who[0]}{does[0]}", f"{who[1]} of {more[1]} {does[1]}"
+
+
+def pairs(rows: int, seed: int = 7, short: bool = False) -> Iterator[dict[str, str]]:
     """Yield caption pairs: 80 % of their own, 10 % exact copies and 10 % near copies, in random order.
 
     Args:
         rows: how many.
         seed: the same seed gives the same pairs.
+        short: about a dozen characters each.
 
     Returns:
         ``id``, ``zh``, ``en``, ``kind`` (base, exact, near) and ``of`` (id of the row it was made from).
     """
     r = random.Random(seed)
+    make = _short if short else _base
     bases: list[tuple[str, tuple[str, str]]] = []
     for i in range(rows):
         draw = r.random()
         ident = f"g{i:07d}"
         if draw < 0.8 or not bases:
-            text = _base(r)
+            text = make(r)
             if len(bases) < 50_000:
                 bases.append((ident, text))
             yield {"id": ident, "zh": text[0], "en": text[1], "kind": "base", "of": ident}
@@ -78,7 +102,18 @@ def pairs(rows: int, seed: int = 7) -> Iterator[dict[str, str]]:
         yield {"id": ident, "zh": zh, "en": en, "kind": kind, "of": of}
 
 
-def write(rows: int, path: Path, seed: int = 7) -> Path:
-    """Write a corpus as parquet."""
-    pl.DataFrame(list(pairs(rows, seed))).write_parquet(path)
+def write(rows: int, path: Path, seed: int = 7, short: bool = False) -> Path:
+    """Write a corpus as parquet.
+
+    Args:
+        rows: how many pairs.
+        path: where to.
+        seed: the same seed gives the same pairs.
+        short: cut to the first words, about ten characters or six words.
+    """
+    columns: dict[str, list[str]] = {n: [] for n in ("id", "zh", "en", "kind", "of")}
+    for row in pairs(rows, seed, short):
+        for name, value in row.items():
+            columns[name].append(value)
+    pl.DataFrame(columns).write_parquet(path)
     return path

