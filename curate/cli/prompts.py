@@ -76,16 +76,20 @@ def pack(
     source: Path = typer.Argument(..., metavar="FILE", help="Prompts of `curate prompts gaps`, or any with zh and en (.jsonl)."),
     out: Path = typer.Option(..., "-o", "--out", help="Folder to write."),
     lang: str = typer.Option("", help="zh or en; the target's best language if empty."),
+    tokenizer: Path = typer.Option(None, help="tokenizer.json of the target's encoder, for real token counts."),
     as_json: bool = JSON,
 ) -> None:
     """Write a prompt pack for one system, within its limits and in its order."""
     from curate.prompts import pack as p
+    from curate.prompts import quality
 
-    done = p.pack(target, p.read_prompts(source), out, lang)
+    done = p.pack(target, p.read_prompts(source), out, lang, quality.tokenizer(tokenizer) if tokenizer else None)
     if as_json:
         emit(done)
     else:
-        note(f"{done['prompts']} prompts for {target}, {done['shortened']} shortened, longest {done['most_tokens']} tokens: {out}")
+        note(
+            f"{done['prompts']} prompts for {target}, {done['shortened']} shortened, longest {done['most_tokens']} tokens ({done['counted_by']}): {out}"
+        )
 
 
 @app.command()

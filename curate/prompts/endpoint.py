@@ -106,18 +106,22 @@ class Endpoint:
                 raise UsageError(f"the environment variable {self.key_env} with the key is not set")
             headers["Authorization"] = f"Bearer {secret}"
         for attempt in range(self.retries + 1):
+            wait = 0.5 * 2**attempt
             try:
                 request = urllib.request.Request(url, data, headers, method="POST")  # noqa: S310 - the scheme was checked
                 with urllib.request.urlopen(request, timeout=self.timeout) as response:  # noqa: S310
                     return self._read(json.loads(response.read(4_000_000)))
             except urllib.error.HTTPError as e:
+                # A server that says when to come back is taken at its word.
+                said = e.headers.get("Retry-After", "")
+                wait = float(said) if re.fullmatch(r"\d{1,4}", said) else wait
                 e.close()
                 if e.code not in _RETRY or attempt == self.retries:
                     raise CurateError(f"the endpoint answered {e.code}", hint="check address, model and key") from None
             except (urllib.error.URLError, TimeoutError, ConnectionError, json.JSONDecodeError, UnicodeDecodeError) as e:
                 if attempt == self.retries:
                     raise CurateError(f"the endpoint does not answer: {type(e).__name__}", hint="is it running?") from None
-            self.sleep(min(30.0, 0.5 * 2**attempt))
+            self.sleep(min(30.0, wait))
         raise CurateError("the endpoint does not answer")
 
     def _read(self, answer: Any) -> str:

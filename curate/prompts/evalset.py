@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from curate import plain
+from curate import __version__, plain
 from curate.coverage import even_targets
 from curate.errors import DataError
 from curate.export.base import to_csv
@@ -157,4 +157,6 @@ def statistics(rows: Sequence[Mapping[str, Any]], made: Made, seed: int) -> dict
         "themes": dict(sorted(Counter(r["theme"] for r in rows).items())), "eras": dict(sorted(Counter(r["era"] or LIVING for r in rows).items())),
         "for_review": sum(bool(r["review"]) for r in rows), "expected_things": len({e["id"] for r in rows for e in r["expected"]}),
         "without_expected": sum(not r["expected"] for r in rows), "rejected_candidates": made.rejected, "diversity": made.diversity,
+        # With another lexicon or model other candidates pass: what is written here says which made this very set.
+        "made_with": {"leishu": __version__, **{k: v[:16] for k, v in sorted(plain.default_resources().digests.items())}},
     }  # fmt: skip

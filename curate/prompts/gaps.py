@@ -27,7 +27,9 @@ from curate.stage import Resources
 from curate.tokenize import Tokenizer
 
 # A cell that still lacks prompts after this many rounds of new candidates is reported as unfilled.
-ROUNDS = 9
+ROUNDS = 11
+# After so many the prompts that some cells still lack go to the next emptiest ones.
+SHUT_AFTER = 7
 # So long we look for prompts that touch no sensitive topic either; then one for a person to look at is taken.
 STRICT_ROUNDS = 3
 
@@ -225,7 +227,7 @@ def make(source: Source, n: int, seed: int = 0, res: Resources | None = None, bo
     deck, rejected = _Deck(book, seed), Counter[str]()
     kept: list[dict[str, Any]] = []
     want = share_out(known, n)
-    number = 0
+    number, shut = 0, set[str]()
     for attempt in range(ROUNDS):
         fresh = []
         for cell in want:
@@ -243,10 +245,13 @@ def make(source: Source, n: int, seed: int = 0, res: Resources | None = None, bo
             before = len(kept)
             kept = _unique([*kept, *good], source.captions, res)
             rejected["duplicate"] += before + len(good) - len(kept)
-        want = _lacking(share_out(known, n), Counter(r["cell"] for r in kept))
+        if attempt == SHUT_AFTER:
+            shut = {c.name for c in want}
+        have = Counter(r["cell"] for r in kept)
+        want = _lacking(share_out([c for c in known if c.name not in shut], n - sum(have[c] for c in shut)), have)
         if not want:
             break
-    unfilled |= {c.name: "no candidate passed tagging, checks and deduplication" for c in want}
+    unfilled |= dict.fromkeys(shut | {c.name for c in want}, "no candidate passed tagging, checks and deduplication")
     order = {c.name: i for i, c in enumerate(known)}
     kept.sort(key=lambda r: (order[r["cell"]], r["id"]))
     return Made(kept[:n], dict(+rejected), unfilled, diversity(kept[:n]))

@@ -110,6 +110,8 @@ def _zh_values(s: Slots) -> dict[str, str]:
     period = s.period.zh if s.period else ""
     return {
         "T": period, "Tde": period + ("" if period.endswith(("代", "朝")) else "的"), "P": s.place.zh if s.place else "", "S": subject,
+        # "三国时期的堆着松柴的窑口" has one 的 too many.
+        "Pd": ("，" if "的" in s.place.zh else "的") + s.place.zh if s.place else "",
         "q": count, "n": noun, "d": dress, "A": s.act.does.zh, "D": s.detail.zh if s.detail else "", "L": s.light.zh,
         "C": s.camera.sentence.zh, "c": s.camera.label.zh, "t": s.time.zh, "Y": s.style.zh, "K": s.colour.zh if s.colour else "",
         "M": s.mood.zh if s.mood else "",
@@ -176,7 +178,7 @@ def _usable(book: Book, s: Slots, lang: str, values: dict[str, str]) -> list[tup
         chosen = _choose(shape["text"], values)
         if chosen is None:
             continue
-        names = re.findall(r"\{(\w+)\}", chosen)
+        names = ["P" if n == "Pd" else n for n in re.findall(r"\{(\w+)\}", chosen)]
         if s.place and "P" not in names:
             continue
         if s.era != LIVING and not {"T", "Tde"} & set(names):

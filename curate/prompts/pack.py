@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from curate.export.capcut import stamp, wrap
 from curate.export.prompts import pixverse_faults
 from curate.workspace import write_atomic
 
+Count = Callable[[str], int]
 # Characters that read like a second of speech, for the subtitles of a script.
 _SECONDS = {"zh": 4.0, "en": 14.0}
 
@@ -73,6 +74,26 @@ def _limits(spec: Mapping[str, Any]) -> tuple[str, int, int, list[str]]:
     tokens = int(spec.get("tokens") or captions.get("tokens") or 0)
     langs = [x for x in spec.get("langs", captions["langs"]) if x in captions["langs"]]
     return str(captions.get("encoder", "")), tokens, int(captions.get("chars") or 0), langs
+
+
+@lru_cache(maxsize=8)
+def counter(encoder: str) -> tuple[Count, str]:
+    """Return what counts tokens for an encoder, and its name: the CLIP tokenizer where one is installed, else an estimate.
+
+    Args:
+        encoder: as the export profile writes it.
+
+    Returns:
+        ``(count, name)``; the count is without the start and end marks.
+    """
+    if "CLIP" in encoder and "T5" not in encoder:
+        try:
+            from instant_clip_tokenizer import Tokenizer  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        except ImportError:
+            return lambda text: base.tokens(text, encoder), "estimate"
+        real = Tokenizer()
+        return lambda text: len(real.encode(text)), "CLIP tokenizer"
+    return lambda text: base.tokens(text, encoder), "estimate"
 
 
 def _slot(slots: Mapping[str, Any], name: str, lang: str) -> str:
@@ -146,13 +167,14 @@ def _negative(spec: Mapping[str, Any], row: Mapping[str, Any], lang: str) -> str
     return ("，" if lang == "zh" else ", ").join(words)
 
 
-def pack_row(target: str, row: Mapping[str, Any], lang: str = "") -> Packed:
+def pack_row(target: str, row: Mapping[str, Any], lang: str = "", count: Count | None = None) -> Packed:
     """Order and shorten one prompt for a target.
 
     Args:
         target: name of a pack.
         row: a prompt of ``gaps``, or any row with ``zh`` and ``en`` (then whole sentences go where it is too long).
         lang: ``zh`` or ``en``; the target's best language if empty.
+        count: counts tokens; ``counter`` of the target's encoder if ``None``.
 
     Raises:
         UsageError: the target is not known or does not read the language.
@@ -167,9 +189,10 @@ def pack_row(target: str, row: Mapping[str, Any], lang: str = "") -> Packed:
         raise DataError(f"prompt {row.get('id')!r} has no {lang} text, which {target} needs")
     camera = _camera(spec, row, lang) if row.get("slots") else ""
     motion = _motion(row) if spec.get("motion") else ""
+    measure = count or counter(encoder)[0]
 
     def fits(text: str) -> bool:
-        return (not budget or base.tokens(text, encoder) <= budget) and (not chars or len(text) <= chars)
+        return (not budget or measure(text) <= budget) and (not chars or len(text) <= chars)
 
     if row.get("slots"):
         phrases = _phrases(row, lang, camera)
@@ -186,8 +209,8 @@ def pack_row(target: str, row: Mapping[str, Any], lang: str = "") -> Packed:
         text, dropped = _sentences(str(row[lang]), lang, fits)
     text = base.clean(text)
     if not fits(text):
-        raise DataError(f"prompt {row.get('id')!r} is too long for {target} even with only who and what: {base.tokens(text, encoder)} tokens")
-    return Packed(str(row["id"]), text, lang, _negative(spec, row, lang), dropped, base.tokens(text, encoder), _api_camera(spec, row))
+        raise DataError(f"prompt {row.get('id')!r} is too long for {target} even with only who and what: {measure(text)} tokens")
+    return Packed(str(row["id"]), text, lang, _negative(spec, row, lang), dropped, measure(text), _api_camera(spec, row))
 
 
 _LEAST = ("mood", "colour", "detail", "style", "camera", "light", "place")
@@ -215,7 +238,7 @@ def _api_camera(spec: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     return "" if word == "-" else word
 
 
-def pack(target: str, rows: Sequence[Mapping[str, Any]], out: Path, lang: str = "") -> dict[str, Any]:
+def pack(target: str, rows: Sequence[Mapping[str, Any]], out: Path, lang: str = "", count: Count | None = None) -> dict[str, Any]:
     """Write a pack.
 
     Args:
@@ -223,18 +246,20 @@ def pack(target: str, rows: Sequence[Mapping[str, Any]], out: Path, lang: str = 
         rows: prompts.
         out: folder to write to.
         lang: ``zh`` or ``en``; the target's best language if empty.
+        count: counts tokens, for instance of ``quality.tokenizer``; ``counter`` of the target's encoder if ``None``.
 
     Returns:
-        What was written: files, prompts, how many were shortened, the longest in tokens.
+        What was written: files, prompts, how many were shortened, the longest in tokens and how they were counted.
     """
     spec = _spec(target)
-    packed = [pack_row(target, r, lang) for r in rows]
+    packed = [pack_row(target, r, lang, count) for r in rows]
+    counted = "given tokenizer" if count else counter(_limits(spec)[0])[1]
     by_id = {str(r["id"]): r for r in rows}
-    files = {**_files(spec, packed, by_id), "prompts.csv": _csv(packed, by_id), "README.md": _readme(target, spec, packed)}
+    files = {**_files(spec, packed, by_id), "prompts.csv": _csv(packed, by_id), "README.md": _readme(spec, packed, counted)}
     for name, text in files.items():
         write_atomic(out / name, text.encode("utf-8"))
     return {"target": target, "prompts": len(packed), "shortened": sum(bool(p.dropped) for p in packed),
-            "most_tokens": max((p.tokens for p in packed), default=0), "files": sorted(files)}  # fmt: skip
+            "most_tokens": max((p.tokens for p in packed), default=0), "counted_by": counted, "files": sorted(files)}  # fmt: skip
 
 
 def _csv(packed: Sequence[Packed], by_id: Mapping[str, Mapping[str, Any]]) -> str:
@@ -315,7 +340,7 @@ def _narration(row: Mapping[str, Any], lang: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _readme(target: str, spec: Mapping[str, Any], packed: Sequence[Packed]) -> str:
+def _readme(spec: Mapping[str, Any], packed: Sequence[Packed], counted: str) -> str:
     profile = base.profile(spec["profile"])
     encoder, budget, chars, langs = _limits(spec)
     limit = f"{budget} tokens ({encoder})" if budget else f"{chars} characters" if chars else "no stated limit"
@@ -323,7 +348,7 @@ def _readme(target: str, spec: Mapping[str, Any], packed: Sequence[Packed]) -> s
     return (
         f"# Prompt pack: {profile['title']}\n\n{len(packed)} prompts in {', '.join(sorted({p.lang for p in packed}))}; limit: {limit}; "
         f"languages its encoder reads: {', '.join(langs)}.\n{shortened} prompts say less than the full ones so that they fit "
-        "(column `left_out` of prompts.csv).\n\n"
+        f"(column `left_out` of prompts.csv). Tokens were counted by: {counted}.\n\n"
         f"Order: {', '.join(spec['order'])}.\n\nStart: {profile['start']}\n\nSource of the limits: {profile['source']}\n"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,12 @@ import yaml
 from curate import plain
 from curate.data import data_path
 from curate.errors import DataError, UsageError, need_extra
-from curate.export import base
 from curate.lexicon import cells, read_tsv
-from curate.prompts.pack import _limits, _spec
+from curate.prompts.pack import Count, _limits, _spec, counter
 from curate.stage import Resources
 
 # Concrete terms beyond this add nothing.
 ENOUGH_TERMS = 3
-Count = Callable[[str], int]
 
 
 @lru_cache(maxsize=1)
@@ -134,7 +132,7 @@ def score(rows: Sequence[Mapping[str, Any]], target: str = "", count: Count | No
     source = [{"id": str(r.get("id", i)), "zh": str(r.get("zh") or ""), "en": str(r.get("en") or "")} for i, r in enumerate(rows)]
     encoder, limit, chars = _limits(_spec(target))[:3] if target else ("", 0, 0)
     readable = _limits(_spec(target))[3] if target else ["zh", "en"]
-    out = []
+    out, measure = [], count or counter(encoder)[0]
     for row, tags in zip(source, plain.tag(source, res), strict=True):
         result: dict[str, Any] = {"id": row["id"]}
         for lang in ("zh", "en"):
@@ -143,7 +141,7 @@ def score(rows: Sequence[Mapping[str, Any]], target: str = "", count: Count | No
                 result[lang] = None
                 continue
             terms = {t["id"] for t in tags["terms"] if t["lang"] == lang and ":" not in t["id"]}
-            got = _language(text, lang, terms, bool(tags["eras"]), count(text) if count else base.tokens(text, encoder))
+            got = _language(text, lang, terms, bool(tags["eras"]), measure(text))
             fits = lang in readable and (not limit or got["tokens"] <= limit) and (not chars or len(text) <= chars)
             result[lang] = {**got, "limit": limit or None, "fits": fits}
             if not fits:

@@ -149,6 +149,7 @@ class Book:
     details: dict[str, tuple[Pair, ...]]
     inside: frozenset[str]
     bare: frozenset[str]
+    own_place: re.Pattern[str]
     light: dict[str, tuple[Pair, ...]]
     times: dict[str, str]
     camera: dict[str, tuple[Camera, ...]]
@@ -262,6 +263,7 @@ def _shipped() -> Book:
         {k: _pairs(v, f"details {k}") for k, v in scene["details"].items()},
         frozenset(scene["inside"]),
         frozenset(scene["bare"]),
+        re.compile(scene["own_place"]),
         {k: _timed(v, f"light {k}") for k, v in scene["light"].items()},
         scene["times"],
         {k: _camera(v, f"camera {k}") for k, v in scene["camera"].items()},
@@ -327,8 +329,12 @@ def draw(book: Book, act: Act, era: str, rng: Random) -> Slots:
     Raises:
         DataError: the data has nothing that fits.
     """
-    # An act that begins with its own place takes no second one.
-    where = None if act.does.zh.startswith("在") else _maybe(rng, [p for p in book.places.get(act.place, ()) if era in p.key], 0.85)
+    # An act that says its own place takes no second one.
+    where = (
+        None
+        if act.does.zh.startswith("在") or book.own_place.search(act.does.zh)
+        else _maybe(rng, [p for p in book.places.get(act.place, ()) if era in p.key], 0.85)
+    )
     times = _times(book, act.does.zh, act.who.zh, where.zh if where else "")
     side = "inside" if act.place in book.inside else "outside"
     fit = [p for p in book.light[side] if act.place not in book.bare or "树叶" not in p.zh]
