@@ -134,22 +134,22 @@ def pick_queue(store: ReviewStore, queue: str = "") -> str:
 
 def state(store: ReviewStore, queue: str) -> dict[str, Any]:
     """Count a queue: ``items``, ``open``, ``reviewed`` (somebody decided), ``share``, one count per outcome, ``reviewers``."""
-    items = store.items(queue)
-    live = set(items.get_column("item_id"))
-    decisions = store.decisions(queue).filter(pl.col("item_id").is_in(sorted(live)))
-    results = [outcome(rows) for rows in _per_item(decisions).values()]
+    here = next((q for q in store.queues() if q["queue"] == queue), {"items": 0, "open": 0})
+    items, free = int(here["items"]), int(here["open"])
+    results = [outcome(rows) for rows in _per_item(store.decisions(queue, live=True)).values()]
     counts = {n: sum(r.review == n for r in results) for n in ("accepted", "edited", "rejected", "disputed")}
     reviewed = sum(counts.values())
     people = {p for r in results for p in r.reviewers}
-    free = int((items.get_column("places") > 0).sum())
-    share = round(reviewed / len(items), 4) if len(items) else 0.0
-    return {"queue": queue, "items": len(items), "open": free, "reviewed": reviewed, "share": share, **counts, "reviewers": len(people)}
+    share = round(reviewed / items, 4) if items else 0.0
+    return {"queue": queue, "items": items, "open": free, "reviewed": reviewed, "share": share, **counts, "reviewers": len(people)}
 
 
 def _per_item(decisions: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     out: dict[str, list[dict[str, Any]]] = {}
-    for row in decisions.iter_rows(named=True):
-        out.setdefault(row["item_id"], []).append({**row, "edits": json.loads(row["edits"])})
+    needed = decisions.select("item_id", "reviewer", "kind", "verdict", "edits", "created_at")
+    for row in needed.iter_rows(named=True):
+        row["edits"] = json.loads(row["edits"]) if row["edits"] != "{}" else {}
+        out.setdefault(row["item_id"], []).append(row)
     return out
 
 
@@ -176,11 +176,10 @@ def agree(store: ReviewStore, queue: str, name: str = "verdict", by: str = "") -
     out = {"": agreement.measure(said.values())}
     groups: dict[str, list[dict[str, str]]] = {}
     if by:
-        for item in store.get(sorted(said)):
-            for tag in item.tags:
-                axis, _, value = tag.partition(":")
-                if axis == by:
-                    groups.setdefault(value, []).append(said[item.item_id])
+        for item, values in store.tagged(queue, by).items():
+            for value in values:
+                if item in said:
+                    groups.setdefault(value, []).append(said[item])
     return {**out, **{value: agreement.measure(rows) for value, rows in sorted(groups.items())}}
 
 

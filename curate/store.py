@@ -275,6 +275,16 @@ class ReviewStore(Desk):
         with self._read() as c:
             return {r["tag"]: int(r["n"]) for r in self._rows(c, sql, {"q": queue})}
 
+    def tagged(self, queue: str, axis: str) -> dict[str, list[str]]:
+        """Return the values of one axis of tags, such as ``theme``, per item of a queue that somebody has decided on."""
+        sql = """SELECT t.item_id, t.tag FROM items i JOIN item_tags t ON t.item_id = i.item_id WHERE i.queue = :q AND substr(t.tag, 1, :n) = :a
+                 AND EXISTS (SELECT 1 FROM decisions d WHERE d.item_id = i.item_id) ORDER BY t.tag"""
+        out: dict[str, list[str]] = {}
+        with self._read() as c:
+            for r in self._rows(c, sql, {"q": queue, "a": f"{axis}:", "n": len(axis) + 1}):
+                out.setdefault(r["item_id"], []).append(r["tag"][len(axis) + 1 :])
+        return out
+
     def page(self, queue: str, tags: Sequence[str] = (), state: str = "all", limit: int = 50, offset: int = 0) -> tuple[int, list[Item]]:
         """Return one page of a queue.
 
@@ -511,18 +521,21 @@ class ReviewStore(Desk):
         with self._read() as c:
             return self._plain(self._rows(c, sql, {"i": item, "r": reviewer and reviewer_name(reviewer), "n": limit}))
 
-    def decisions(self, queue: str, history: bool = False) -> pl.DataFrame:
+    def decisions(self, queue: str, history: bool = False, live: bool = False) -> pl.DataFrame:
         """Return the decisions of a queue.
 
         Args:
             queue: the queue; decisions on retired items are there too.
             history: all decisions, instead of the newest per item, reviewer and kind.
+            live: only on items that are still in the queue.
         """
         names = ", ".join(f"i.{n}" if n in ("record_id", "clip_id") else f"d.{n}" for n in DECISIONS)
         source = "decisions" if history else "current_decisions"
-        sql = f"SELECT {names} FROM {source} d JOIN items i ON i.item_id = d.item_id WHERE i.queue = :q ORDER BY d.created_at, d.decision_id"
+        sql = f"SELECT {names} FROM {source} d JOIN items i ON i.item_id = d.item_id WHERE i.queue = :q"
+        if live:
+            sql += " AND i.retired_at IS NULL"
         with self._read() as c:
-            rows = self._rows(c, sql, {"q": queue})
+            rows = self._rows(c, f"{sql} ORDER BY d.created_at, d.decision_id", {"q": queue})
         return pl.DataFrame([{**r, "labels": json.loads(r["labels"])} for r in rows], schema=DECISIONS)
 
     def count_decisions(self, queue: str) -> int:

@@ -42,7 +42,7 @@ def who():
     st.header(t("who.ask"))
     known = [r["name"] for r in ui.store().reviewers()]
     with st.form("who-form"):
-        typed = st.selectbox(t("who.new"), known, index=None, accept_new_options=True, key="who-typed")
+        typed = st.selectbox(t("who.new"), known, index=None, accept_new_options=True, key="who-typed", placeholder=t("who.type"))
         reads = st.segmented_control(t("who.reads"), ["both", "zh", "en"], default="both", format_func=lambda r: t(f"reads.{r}"), key="who-reads")
         sent = st.form_submit_button(t("who.start"), type="primary")
     st.caption(t("who.local"))

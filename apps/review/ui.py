@@ -47,7 +47,7 @@ background:transparent;color:inherit}
 )
 HEAT_CSS = """.heat{overflow-x:auto}.heat table{border-collapse:collapse;font-size:.78rem}.heat th{font-weight:500;text-align:left;white-space:nowrap;padding:0 .3rem}
 .heat tr:first-child th{height:5.5rem;vertical-align:bottom}.heat tr:first-child span{writing-mode:vertical-rl;text-orientation:mixed}
-.heat td{padding:1px}.heat button{border:0;border-radius:3px;min-width:2.4rem;height:1.6rem;color:inherit;cursor:pointer;font:inherit}"""
+.heat th[scope=row]{position:sticky;left:0;background:var(--st-background-color,Canvas)}.heat td{padding:1px}.heat button{border:0;border-radius:3px;min-width:2.4rem;height:1.6rem;color:inherit;cursor:pointer;font:inherit}"""
 
 
 @st.cache_resource
@@ -201,6 +201,13 @@ def clip(media, key):
         },
     }
     component("player", '<div class="player"></div>', PLAYER_CSS)(data=data, key=key)
+
+
+def totals(state):
+    """The counts of a queue, side by side; on a phone they wrap."""
+    with st.container(horizontal=True, gap="large"):
+        for name in ("items", "reviewed", "open", "disputed", "reviewers"):
+            st.metric(t(f"total.{name}"), number(state[name]), width="content")
 
 
 def free_keys():

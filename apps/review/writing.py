@@ -64,6 +64,7 @@ def editor(item, decide, leave):
         default=[x for x in item.shown.get("themes", ()) if x in names],
         format_func=lambda x: ui.label("themes", x),
         key=f"themes-{item.item_id}",
+        placeholder=t("choose"),
     )
     if S.pop("finished", False):
         st.rerun()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ TEXTS = [s.replace("{{", "{").replace("}}", "}").replace("{u}", f"{EVIL}/{n}") f
 
 
 @pytest.mark.browser
-def test_hostile_captions_do_nothing(app: App, person: Callable[[str], Person]) -> None:
+def test_hostile_captions_do_nothing(app: App, project: Path, person: Callable[[str], Person]) -> None:
     assert len(TEXTS) == 100
     rows: list[dict[str, Any]] = []
     for n in range(0, 100, 4):
@@ -62,8 +63,12 @@ def test_hostile_captions_do_nothing(app: App, person: Callable[[str], Person]) 
     for n, i in enumerate(items[:20]):
         app.store.record(Decision(i.item_id, "乙", "edit", edits={"zh": TEXTS[n] + "改", "en": TEXTS[-n - 1] + "!"}, note=TEXTS[n + 20]))
     app.store.propose("乙", {"zh_hans": TEXTS[3], "en": TEXTS[4], "gloss_en": TEXTS[5], "theme": "festivals"})
-    for page in ("agreement", "browse", "overview", "progress", "lexicon"):
-        li.open(page=page, queue="hostile")
+    for n in range(0, 40, 2):
+        app.store.accept_prompt("evil", "乙", {"id": TEXTS[n + 1], "zh": TEXTS[n] + "龙", "en": TEXTS[n + 1] + "x", "cell": TEXTS[n]})
+    for page in ("agreement", "browse", "overview", "progress", "lexicon", "prompts"):
+        li.open(page=page, queue="hostile", p_set="evil")
+        if page == "prompts":
+            li.page.locator('[class*="st-key-p_out-"]').first.wait_for(timeout=60_000)
         if page == "browse":
             li.click(li.page.get_by_text("选中本页"))
             li.click("预览")

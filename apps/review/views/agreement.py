@@ -68,12 +68,13 @@ def main():
     if not every["items"]:
         st.info(t("agree.none"))
     else:
-        columns = st.columns(4)
-        columns[0].metric(t("agree.items"), ui.number(every["items"]))
-        for column, name in zip(columns[1:], ("percent", "fleiss", "alpha"), strict=True):
-            f = every[name]
-            column.metric(t(f"agree.{name}"), "–" if f["value"] is None else f"{f['value']:.2f}")
-            column.caption("" if f["value"] is None else f"[{f['low']:.2f}, {f['high']:.2f}]")
+        with st.container(horizontal=True, gap="large"):
+            st.metric(t("agree.items"), ui.number(every["items"]), width="content")
+            for name in ("percent", "fleiss", "alpha"):
+                f = every[name]
+                with st.container(width="content"):
+                    st.metric(t(f"agree.{name}"), "–" if f["value"] is None else f"{f['value']:.2f}", width="content")
+                    st.caption("" if f["value"] is None else f"[{f['low']:.2f}, {f['high']:.2f}]")
         st.caption(t("agree.interval"))
         left, right = st.columns(2)
         with left:

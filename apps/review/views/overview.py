@@ -18,9 +18,7 @@ def counts(name):
 
 
 state, cells = counts(queue)
-columns = st.columns(5)
-for column, name in zip(columns, ("items", "reviewed", "open", "disputed", "reviewers"), strict=True):
-    column.metric(t(f"total.{name}"), ui.number(state[name]))
+ui.totals(state)
 st.progress(state["share"])
 st.subheader(t("map.title"), anchor=False)
 st.caption(t("map.click"))

@@ -203,6 +203,7 @@ def main():
     except CurateError as e:
         st.info(t("prompts.none"))
         st.text(str(e))
+        the_set(ui.store().prompt_set(set_name()))
         return
     taken = ui.store().prompt_set(set_name())
     if "p_cell" not in S:
@@ -213,7 +214,7 @@ def main():
     if S.p_cell != S.get("p_before"):
         S.p_before = S.p_cell
         fresh()
-    st.selectbox(t("prompts.cell"), names, key="p_cell", format_func=cell_name)
+    st.selectbox(t("prompts.cell"), names, key="p_cell", format_func=cell_name, placeholder=t("choose"))
     if S.p_cell:
         st.button(t("prompts.map"), on_click=lambda: S.update(p_cell=None))
     else:

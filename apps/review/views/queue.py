@@ -182,7 +182,7 @@ def controls(item):
             st.text(t("reject.ask"))
             with st.container(horizontal=True):
                 for n, reason in enumerate(REASONS, 1):
-                    with st.container(width="content"):
+                    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
                         st.button(t(f"reason.{reason}"), key=f"k-{n}", shortcut=str(n), on_click=decide, args=(item, "reject", None, (reason,)))
                         st.checkbox(t(f"reason.{reason}"), key=f"reason-{reason}", label_visibility="collapsed")
 
