@@ -1,7 +1,8 @@
-"""The trained head of the theme tagger: one logistic regression per theme over the caption's vector and its terms.
+"""The trained head of the theme tagger: what a caption's words say on the whole, and what its nearest neighbours among known sentences say.
 
-Weights are numbers in ``models/themes.npz`` (no pickles), trained by ``python -m curate.training.fit`` on captions that the project wrote;
-they fit one encoder only, whose digest is stored with them.
+One logistic regression per theme reads the caption's vector and its terms. Beside it the labels of the nearest training sentences are counted:
+a straight line cannot part scenes that share no word but a sense, neighbours can. Both are numbers in ``models/themes.npz`` (no pickles), made by
+``python -m curate.training.fit`` from captions that the project wrote; they fit one encoder only, whose digest is stored with them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from curate.embed import Vectors
 from curate.errors import CurateError
 from curate.lexicon import Lexicon
 from curate.taxonomy import Taxonomy
+from curate.use_fast import grid
 
 MODEL = PACKAGE / "models" / "themes.npz"
 _CAP = 2.0
@@ -85,6 +87,71 @@ def term_features(rows: Sequence[Sequence[Mapping[str, object]]], lexicon: Lexic
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Known sentences and their labels, small enough to ship.
+
+    Vectors are turned to the axes on which the sentences differ most and rounded to whole numbers of one byte. All products are then exact in
+    float32, so that neither the batch nor the order of a sum changes a neighbour.
+
+    Attributes:
+        axes: multiples of 1/256, shape ``(dim, d)``.
+        cells: whole numbers within ±127, shape ``(n, d)``.
+        labels: 0 or 1, shape ``(n, themes + 1)``; the last column says whether the sentence is about Chinese culture at all.
+        mass: how much a sentence counts, shape ``(n,)``.
+    """
+
+    axes: Floats
+    cells: Floats
+    labels: Floats
+    mass: Floats
+
+    @classmethod
+    def of(cls, vectors: Vectors, labels: Floats, mass: Floats, d: int) -> Memory:
+        """Gather sentences.
+
+        Args:
+            vectors: unit vectors, shape ``(n, dim)``.
+            labels: shape ``(n, themes + 1)``.
+            mass: shape ``(n,)``.
+            d: how many axes are kept.
+        """
+        spread = (vectors * mass[:, None]).T.astype(np.float64) @ vectors.astype(np.float64)
+        axes = grid(np.linalg.eigh(spread)[1][:, ::-1][:, :d], _AXIS_STEPS)
+        return cls(axes, _bytes(vectors, axes), labels, mass)
+
+    def vote(self, vectors: Vectors) -> Floats:
+        """Return the share of each label among the nearest sentences, near ones counting more.
+
+        Args:
+            vectors: unit vectors of captions, shape ``(n, dim)``.
+
+        Returns:
+            Array of shape ``(n, themes + 1)``.
+        """
+        out = np.zeros((len(vectors), self.labels.shape[1]), np.float32)
+        k = min(NEIGHBOURS, len(self.cells))
+        for at in range(0, len(vectors), _ROWS):
+            near = _bytes(vectors[at : at + _ROWS], self.axes) @ self.cells.T
+            top = np.sort(np.argpartition(-near, k - 1, axis=1)[:, :k], axis=1)
+            cosine = np.take_along_axis(near, top, axis=1).astype(np.float64) / _BYTE_STEPS**2
+            share = np.exp(SHARPNESS * (cosine - cosine.max(axis=1, keepdims=True))) * self.mass[top]
+            share /= share.sum(axis=1, keepdims=True)
+            out[at : at + _ROWS] = (share[:, :, None] * self.labels[top]).sum(axis=1)
+        return out
+
+
+# Neighbours asked, how fast their say falls with distance, and the neighbours' part in the probability; chosen by cross-validation.
+NEIGHBOURS, SHARPNESS, SHARE = 20, 30.0, 0.4
+_AXIS_STEPS, _BYTE_STEPS, _ROWS = 256, 300, 512
+
+
+def _bytes(vectors: Vectors, axes: Floats) -> Floats:
+    turned = grid(vectors, 1024) @ axes
+    rounded: Floats = np.clip(np.rint(turned * _BYTE_STEPS), -127, 127).astype(np.float32)
+    return rounded
+
+
+@dataclass(frozen=True)
 class Head:
     """Weights of the head.
 
@@ -92,12 +159,16 @@ class Head:
         weights: shape ``(features, themes + 1)``; the last column says whether the caption is about Chinese culture at all.
         bias: shape ``(themes + 1,)``.
         cuts: probability from which a theme is given, shape ``(themes + 1,)``; below the last one no theme is given.
+        named_cut: the same for a theme of which a term was found.
+        memory: known sentences.
         encoder: digest of the encoder that the weights fit.
     """
 
     weights: Floats
     bias: Floats
     cuts: Floats
+    named_cut: float
+    memory: Memory
     encoder: str
 
     def probabilities(self, vectors: Vectors, terms: Floats) -> Floats:
@@ -111,15 +182,43 @@ class Head:
             Array of shape ``(n, themes + 1)``.
         """
         logits = np.concatenate([vectors * VECTOR_SCALE, terms * TERM_SCALE], axis=1) @ self.weights + self.bias
-        p: Floats = (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)
+        p: Floats = ((1 - SHARE) / (1.0 + np.exp(-logits)) + SHARE * self.memory.vote(vectors)).astype(np.float32)
         return p
 
+    def decide(self, vectors: Vectors, terms: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return probabilities and which themes are given.
+
+        Args:
+            vectors: unit vectors of the captions, shape ``(n, dim)``.
+            terms: ``term_features``; their first columns count the terms per theme.
+
+        Returns:
+            ``(probabilities, given)`` of shape ``(n, themes)``.
+        """
+        p = self.probabilities(vectors, terms)
+        themes = p.shape[1] - 1
+        cuts = np.where(terms[:, :themes] > 0, self.named_cut, self.cuts[:-1])
+        return p[:, :-1], (p[:, :-1] >= cuts) & (p[:, -1:] >= self.cuts[-1])
+
     def save(self, path: Path) -> None:
-        """Write the weights as half floats; 0.1 % of a probability is lost."""
+        """Write the weights as half floats (0.1 % of a probability is lost) and the memory as bytes (nothing is lost)."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        m = self.memory
         np.savez_compressed(
-            path, weights=self.weights.astype(np.float16), bias=self.bias, cuts=self.cuts, encoder=np.frombuffer(self.encoder.encode(), np.uint8)
+            path,
+            weights=self.weights.astype(np.float16),
+            bias=self.bias,
+            cuts=self.cuts,
+            named_cut=np.float32(self.named_cut),
+            axes=np.rint(m.axes * _AXIS_STEPS).astype(np.int16),
+            cells=m.cells.astype(np.int8),
+            labels=np.packbits(m.labels > 0, axis=1),
+            mass=m.mass.astype(np.float32),
+            encoder=np.frombuffer(self.encoder.encode(), np.uint8),
         )
+
+
+_KEYS = ("weights", "bias", "cuts", "named_cut", "axes", "cells", "labels", "mass", "encoder")
 
 
 @lru_cache(maxsize=2)
@@ -133,7 +232,11 @@ def load(path: Path = MODEL) -> Head | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as data:
-            got: dict[str, Any] = {k: data[k] for k in ("weights", "bias", "cuts", "encoder")}
+            got: dict[str, Any] = {k: data[k] for k in _KEYS}
     except (OSError, ValueError, KeyError) as e:
         raise CurateError(f"{path} is broken: {e}", hint="python -m curate.training.fit") from e
-    return Head(got["weights"].astype(np.float32), got["bias"].astype(np.float32), got["cuts"].astype(np.float32), got["encoder"].tobytes().decode())
+    bias = got["bias"].astype(np.float32)
+    labels = np.unpackbits(got["labels"], axis=1)[:, : len(bias)].astype(np.float32)
+    memory = Memory(got["axes"].astype(np.float32) / _AXIS_STEPS, got["cells"].astype(np.float32), labels, got["mass"])
+    encoder = got["encoder"].tobytes().decode()
+    return Head(got["weights"].astype(np.float32), bias, got["cuts"].astype(np.float32), float(got["named_cut"]), memory, encoder)

@@ -147,13 +147,9 @@ def by_head(
         terms: found terms per caption.
         named: labels by terms.
     """
-    p = weights.probabilities(vectors, term_features(terms, lexicon, Vocabulary.of(taxonomy)))
+    p, given = weights.decide(vectors, term_features(terms, lexicon, Vocabulary.of(taxonomy)))
     out = []
-    for row, tags in zip(p, named, strict=True):
-        themes = {}
-        cultural = row[-1] >= weights.cuts[-1]
-        for j in np.flatnonzero(row[:-1] >= weights.cuts[:-1]) if cultural else ():
-            name = taxonomy.theme_ids[j]
-            themes[name] = (round(float(row[j]), 4), "both" if name in tags.themes else "vector")
-        out.append(themes)
+    for row, some, tags in zip(p, given, named, strict=True):
+        names = [(taxonomy.theme_ids[j], float(row[j])) for j in np.flatnonzero(some)]
+        out.append({name: (round(score, 4), "both" if name in tags.themes else "vector") for name, score in names})
     return out

@@ -16,7 +16,7 @@ import numpy as np
 
 from curate import plain
 from curate.embed import encode_unique, unit
-from curate.head import MODEL, TERM_SCALE, VECTOR_SCALE, Floats, Head, Vocabulary, term_features
+from curate.head import MODEL, TERM_SCALE, VECTOR_SCALE, Floats, Head, Memory, Vocabulary, term_features
 from curate.langid import detect
 from curate.stages.match import find_terms
 from curate.text import normalize, to_simplified
@@ -116,8 +116,11 @@ def train(x: Floats, y: Floats, w: Floats, steps: int = 300, rate: float = 0.05,
     return theta[:-1], theta[-1]
 
 
-# A theme is given from this probability on, if the caption is about Chinese culture with at least the second; chosen on the sample.
-THEME_CUT, CULTURE_CUT = 0.35, 0.8
+# A theme is given from this probability on (the second: if a term of it was found), and only if the caption is about Chinese culture with at
+# least the third; chosen by cross-validation on the training captions, at a like share of everyday captions that get a label.
+THEME_CUT, NAMED_CUT, CULTURE_CUT = 0.35, 0.15, 0.85
+# Kept as neighbours: rows of this weight or more (names say too little, made-up sentences are too alike), on this many axes.
+LEAST_WEIGHT, AXES, MOST_MASS = 0.55, 192, 2.0
 
 
 def main() -> int:
@@ -127,8 +130,11 @@ def main() -> int:
     weights, bias = train(x, y, w)
     cuts = np.full(y.shape[1], THEME_CUT, np.float32)
     cuts[-1] = CULTURE_CUT
-    Head(weights, bias, cuts, plain.default_resources().need_embedder().sha256).save(MODEL)
-    sys.stdout.write(f"{len(x)} rows, saved {MODEL.name}\n")
+    embedder = plain.default_resources().need_embedder()
+    kept = w >= LEAST_WEIGHT
+    memory = Memory.of(x[kept, : embedder.dim] / VECTOR_SCALE, y[kept], np.minimum(w[kept], MOST_MASS), AXES)
+    Head(weights, bias, cuts, NAMED_CUT, memory, embedder.sha256).save(MODEL)
+    sys.stdout.write(f"{len(x)} rows, {len(memory.cells)} kept as neighbours, saved {MODEL.name}\n")
     return 0
 
 

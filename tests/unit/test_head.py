@@ -1,0 +1,56 @@
+"""The theme head: neighbours vote alike in every batch, and what is saved is what is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from curate.embed import unit
+from curate.head import Head, Memory, load
+
+
+def _memory(n: int = 300, dim: int = 64) -> tuple[Memory, np.ndarray]:
+    rng = np.random.default_rng(3)
+    vectors = unit(rng.standard_normal((n, dim)).astype(np.float32))
+    labels = np.zeros((n, 3), np.float32)
+    labels[np.arange(n), rng.integers(0, 3, n)] = 1.0
+    return Memory.of(vectors, labels, np.ones(n, np.float32), 32), vectors
+
+
+def test_a_known_sentence_votes_for_itself() -> None:
+    memory, vectors = _memory()
+    assert (memory.vote(vectors).argmax(axis=1) == memory.labels.argmax(axis=1)).mean() > 0.99
+
+
+def test_the_vote_does_not_depend_on_the_batch() -> None:
+    memory, vectors = _memory()
+    together = memory.vote(vectors)
+    alone = np.concatenate([memory.vote(vectors[i : i + 1]) for i in range(len(vectors))])
+    assert np.array_equal(together, alone)
+
+
+def test_no_caption_gives_an_empty_vote() -> None:
+    memory, vectors = _memory()
+    assert memory.vote(vectors[:0]).shape == (0, 3)
+
+
+def test_saved_and_read_heads_decide_alike(tmp_path: Path) -> None:
+    memory, vectors = _memory()
+    rng = np.random.default_rng(4)
+    weights = rng.standard_normal((64 + 5, 3)).astype(np.float16).astype(np.float32)
+    head = Head(weights, np.zeros(3, np.float32), np.array([0.4, 0.4, 0.5], np.float32), 0.25, memory, "e" * 64)
+    head.save(tmp_path / "head.npz")
+    again = load(tmp_path / "head.npz")
+    assert again is not None and again.encoder == "e" * 64
+    terms = np.zeros((len(vectors), 5), np.float32)
+    for a, b in zip(head.decide(vectors, terms), again.decide(vectors, terms), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_a_found_term_lowers_the_cut_of_its_theme() -> None:
+    memory, vectors = _memory()
+    head = Head(np.zeros((64 + 5, 3), np.float32), np.array([0, 0, 9], np.float32), np.array([2.0, 2.0, 0.5], np.float32), 0.0, memory, "")
+    terms = np.zeros((1, 5), np.float32)
+    terms[0, 1] = 1.0
+    assert head.decide(vectors[:1], terms)[1].tolist() == [[False, True]]
