@@ -12,18 +12,23 @@ Source: Abbas et al., "SemDeDup" (2023) for deduplication inside clusters; the v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from curate.embed import Vectors
 from curate.minhash import distinct
+from curate.use_fast import one_blas_thread
 
 Ids = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Fetch = Callable[[Ids], Vectors]
+Made = TypeVar("Made")
 # Up to this many rows all are compared with all.
 FLAT_LIMIT = 20_000
 # Buckets that a row visits besides its home: the nearest ones whose centre is at most this much farther.
@@ -70,6 +75,17 @@ def count(n: int) -> int:
     return int(max(2, min(n, round((VISITS * n) ** 0.5))))
 
 
+def _in_threads(work: Callable[[int], Made], todo: Iterable[int]) -> Iterator[Made]:
+    """Do pieces of work at once, each with one thread: matrix products of this size lose more by sharing threads than they gain."""
+    with one_blas_thread(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        yield from pool.map(work, todo)
+
+
+def _nearest(rows: Vectors, middle: Vectors, start: int) -> Ids:
+    out: Ids = (rows[start : start + BLOCK] @ middle.T).argmax(axis=1)
+    return out
+
+
 def centres(fetch: Fetch, n: int, buckets: int, seed: int = 0) -> Vectors:
     """Cluster a sample of the rows by k-means on the sphere.
 
@@ -87,10 +103,11 @@ def centres(fetch: Fetch, n: int, buckets: int, seed: int = 0) -> Vectors:
     sample = _grid(fetch(at))
     found = sample[np.sort(rng.choice(len(at), size=buckets, replace=False))]
     for _ in range(ROUNDS):
-        home = np.concatenate([(sample[s : s + BLOCK] @ found.T).argmax(axis=1) for s in range(0, len(sample), BLOCK)])
+        home = np.concatenate(list(_in_threads(partial(_nearest, sample, found), range(0, len(sample), BLOCK))))
         order = np.argsort(home, kind="stable")
         full, first = np.unique(home[order], return_index=True)
-        sums = np.add.reduceat(sample[order], first, axis=0, dtype=np.float64)
+        # Exact in float32, too: multiples of 1 / GRID, a few thousand of them.
+        sums = np.add.reduceat(sample[order], first, axis=0).astype(np.float64)
         norms = np.sqrt(np.einsum("ij,ij->i", sums, sums))
         found = found.copy()
         found[full] = _grid((sums / np.maximum(norms, 1e-9)[:, None]).astype(np.float32))
@@ -197,8 +214,8 @@ def bucketed(fetch: Fetch, n: int, seed: int = 0) -> Buckets:
         seed: seed of the clustering.
     """
     middle = centres(fetch, n, count(n), seed)
-    found = [assign(fetch(np.arange(s, min(n, s + 8 * BLOCK))), middle) for s in range(0, n, 8 * BLOCK)]
-    row = np.concatenate([f[0] + i * 8 * BLOCK for i, f in enumerate(found)])
+    found = list(_in_threads(lambda s: assign(fetch(np.arange(s, min(n, s + BLOCK))), middle), range(0, n, BLOCK)))
+    row = np.concatenate([f[0] + i * BLOCK for i, f in enumerate(found)])
     return gather(row, np.concatenate([f[1] for f in found]), np.concatenate([f[2] for f in found]), len(middle))
 
 
@@ -218,8 +235,11 @@ def candidates(fetch: Fetch, n: int, least: float, seed: int = 0, wanted: Bools 
         made = _flat(fetch, n, least, wanted) if part[0] == 0 else iter(())
     else:
         b = bucketed(fetch, n, seed)
-        chosen = range(part[0], len(b.homes), part[1])
-        made = (bucket_pairs(fetch, b.members[b.starts[i] : b.starts[i + 1]], int(b.homes[i]), least, wanted) for i in chosen)
+
+        def one(i: int) -> Ids:
+            return bucket_pairs(fetch, b.members[b.starts[i] : b.starts[i + 1]], int(b.homes[i]), least, wanted)
+
+        made = _in_threads(one, range(part[0], len(b.homes), part[1]))
     for found in made:
         keys.append(found.min(axis=1) * n + found.max(axis=1))
     out: Ids = distinct(np.concatenate(keys))

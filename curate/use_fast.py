@@ -46,7 +46,7 @@ GAP = 2
 BLOCK = 512
 # Texts and tokens that are worked on together, and distinct tokens kept (15 KiB each). More tokens share more runs and need more memory.
 GROUP = 4096
-GROUP_TOKENS = 40_000
+GROUP_TOKENS = 100_000
 CAPACITY = 12_000
 # Activations of the convolutions are in units of 1/32, so that rounding them is one operation.
 SCALE = 32
@@ -308,7 +308,7 @@ class FastUse:
             Array of shape ``(len(texts), 512)``, float32, rows of unit length.
         """
         out = np.empty((len(texts), DIM), np.float32)
-        with _one_blas_thread(), ThreadPoolExecutor(self.threads) as pool:
+        with one_blas_thread(), ThreadPoolExecutor(self.threads) as pool:
             # Sorted, a group shares more wording; which texts share a group changes nothing but the time.
             order = sorted(range(len(texts)), key=texts.__getitem__)
             for at in range(0, len(texts), GROUP):
@@ -439,7 +439,7 @@ def _slices(n: int) -> Iterator[slice]:
     return (slice(at, min(at + BLOCK, n)) for at in range(0, n, BLOCK))
 
 
-def _one_blas_thread() -> AbstractContextManager[object]:
+def one_blas_thread() -> AbstractContextManager[object]:
     """The blocks are the threads; a matrix product must not start more of its own."""
     try:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
