@@ -6,7 +6,7 @@ The numbers are counts of clips, not of captions, so that five captions of one c
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ from curate.taxonomy import Taxonomy
 # Cells that history does not allow: a theme cannot be older than the thing itself.
 _FIRST_ERA = {"modern-china": "republic"}
 FORMAT = 1
+# More missing eras than this are counted, not listed.
+MANY_ERAS = 12
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Coverage:
         gaps: cells under target, emptiest first.
         effective_cells: exp of the entropy over cells with an era, from 1 to the number of allowed cells.
         gini: inequality over all allowed cells, 0 (even) to 1.
-        examples: up to three captions per theme.
+        dated: clips with a theme or an era that have an era.
+        examples: up to three captions per theme, the surest first.
     """
 
     records: int
@@ -62,13 +65,14 @@ class Coverage:
     allowed_cells: int
     gini: float
     covered: float
+    dated: int = 0
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``coverage.json``."""
         out: dict[str, Any] = {"format": FORMAT}
         for name in (
-            "records clips everyday themes eras regions languages cells targets effective_cells allowed_cells gini covered examples"
+            "records clips everyday themes eras regions languages cells targets effective_cells allowed_cells gini covered dated examples"
         ).split():
             out[name] = getattr(self, name)
         out["gaps"] = [{"theme": g.theme, "era": g.era, "count": g.count, "target": g.target} for g in self.gaps]
@@ -172,6 +176,7 @@ def measure(table: pl.DataFrame, taxonomy: Taxonomy, targets: Mapping[str, int] 
     lacking = [c for c in ("clip_id", "themes", "eras") if c not in table.columns]
     if lacking:
         raise DataError(f"the table has no column {lacking[0]!r}", hint="run the stages match, embed, theme and coverage first")
+    examples = _examples(table, taxonomy)
     table = _plain(table)
     if "cells" not in table.columns:
         table = table.with_columns(
@@ -196,7 +201,8 @@ def measure(table: pl.DataFrame, taxonomy: Taxonomy, targets: Mapping[str, int] 
         records=len(table), clips=clips, everyday=clips - labelled, themes=_count(table, "themes"), eras=_count(table, "eras"),
         regions=_count(table, "regions"), languages=_languages(table), cells=cells, targets=goals, gaps=gaps,
         effective_cells=effective_number(grid), allowed_cells=len(grid), gini=gini(grid),
-        covered=round(sum(c > 0 for c in grid) / len(grid), 6), examples=_examples(table, taxonomy),
+        covered=round(sum(c > 0 for c in grid) / len(grid), 6), examples=examples,
+        dated=table.filter(pl.col("eras").list.len() > 0).get_column("clip_id").n_unique(),
     )  # fmt: skip
 
 
@@ -218,12 +224,17 @@ def _examples(table: pl.DataFrame, taxonomy: Taxonomy, most: int = 3) -> dict[st
     if not {"zh", "en"} <= set(table.columns):
         return {}
     out: dict[str, list[str]] = {}
-    long = table.select("themes", pl.coalesce("zh", "en").alias("text")).explode("themes").drop_nulls()
+    long = table.select("themes", text=pl.coalesce(*(pl.when(pl.col(c) != "").then(pl.col(c)) for c in ("zh", "en")))).explode("themes").drop_nulls()
+    if isinstance(long.schema["themes"], pl.Struct):
+        # A caption that names a thing shows better what a theme holds than one that only resembles it.
+        long = long.select("text", **{k: pl.col("themes").struct.field(k) for k in ("id", "score", "by")})
+    else:
+        long = long.select("text", id="themes", score=pl.lit(0.0), by=pl.lit(""))
+    long = long.with_columns(like=(pl.col("by") == "vector").cast(pl.Int8)).sort("like", "score", "text", descending=[False, True, False])
     for theme in taxonomy.theme_ids:
-        texts = long.filter(pl.col("themes") == theme).get_column("text").unique().sort()
+        texts = long.filter(pl.col("id") == theme).get_column("text").unique(maintain_order=True)
         if len(texts):
-            step = max(1, len(texts) // most)
-            out[theme] = [str(t)[:120] for t in texts[::step][:most]]
+            out[theme] = [str(t)[:120] for t in texts[:most]]
     return out
 
 
@@ -239,29 +250,52 @@ def sentences(cov: Coverage, taxonomy: Taxonomy, lang: str = "zh") -> list[str]:
     def top(axis: str, counts: Mapping[str, int], n: int) -> str:
         return ("、" if lang == "zh" else ", ").join(f"{taxonomy.label(axis, k, lang)} {v}" for k, v in list(counts.items())[:n])
 
-    missing_eras = [e for e in taxonomy.era_ids if not cov.eras.get(e)]
-    thin = sorted((t for t in taxonomy.theme_ids), key=lambda t: (cov.themes.get(t, 0), t))[:4]
-    names = ("、" if lang == "zh" else ", ").join
-    if lang == "zh":
-        out = [
-            f"共 {cov.records} 条记录、{cov.clips} 个片段，其中 {cov.everyday} 个是与文化无关的日常画面。",
-            f"主题最多的是 {top('themes', cov.themes, 4)}；最少的是 {names(taxonomy.label('themes', t) + f' {cov.themes.get(t, 0)}' for t in thin)}。",
-            f"写明时代的以 {top('eras', cov.eras, 4)} 为多。" if cov.eras else "没有任何一条写明时代。",
-        ]
-        if missing_eras:
-            out.append(f"完全缺失的时代：{names(taxonomy.label('eras', e) for e in missing_eras)}。")
+    return _zh_sentences(cov, taxonomy, top) if lang == "zh" else _en_sentences(cov, taxonomy, top)
+
+
+def _thin(cov: Coverage, taxonomy: Taxonomy) -> list[str]:
+    return sorted(taxonomy.theme_ids, key=lambda t: (cov.themes.get(t, 0), t))[:4]
+
+
+def _zh_sentences(cov: Coverage, taxonomy: Taxonomy, top: Callable[[str, Mapping[str, int], int], str]) -> list[str]:
+    cultural = cov.clips - cov.everyday
+    missing = [taxonomy.label("eras", e) for e in taxonomy.era_ids if not cov.eras.get(e)]
+    out = [f"共 {cov.records} 条记录、{cov.clips} 个片段：{cultural} 个与中国历史文化有关，{cov.everyday} 个是日常画面。"]
+    if cultural:
+        thin = "、".join(f"{taxonomy.label('themes', t)} {cov.themes.get(t, 0)}" for t in _thin(cov, taxonomy))
+        out.append(f"主题最多的是 {top('themes', cov.themes, 4)}；最少的是 {thin}。")
+    if cov.eras:
+        out.append(f"{cultural} 个文化片段中有 {cov.dated} 个可以断代，以 {top('eras', cov.eras, 4)} 为多；其余看不出年代。")
+    else:
+        out.append("没有任何一条写明时代。")
+    if missing and cov.eras:
+        few = len(missing) <= MANY_ERAS
+        out.append(f"完全缺失的时代：{'、'.join(missing)}。" if few else f"{len(taxonomy.era_ids)} 个时代中有 {len(missing)} 个完全缺失。")
+    if cov.regions:
+        out.append(f"地域以 {top('regions', cov.regions, 4)} 为多，{len(taxonomy.region_ids) - len(cov.regions)} 个地域没有片段。")
+    share = f"{cov.allowed_cells} 个“主题×时代”格子中有 {cov.covered * 100:.1f}% 非空"
+    out.append(f"{share}；有效格子数 {cov.effective_cells:.1f}，基尼系数 {cov.gini:.2f}（0 为均匀，1 为集中于一格）。")
+    return out
+
+
+def _en_sentences(cov: Coverage, taxonomy: Taxonomy, top: Callable[[str, Mapping[str, int], int], str]) -> list[str]:
+    cultural = cov.clips - cov.everyday
+    missing = [taxonomy.label("eras", e, "en") for e in taxonomy.era_ids if not cov.eras.get(e)]
+    out = [f"{cov.records} records, {cov.clips} clips: {cultural} about Chinese history and culture, {cov.everyday} everyday scenes."]
+    if cultural:
+        thin = ", ".join(f"{taxonomy.label('themes', t, 'en')} {cov.themes.get(t, 0)}" for t in _thin(cov, taxonomy))
+        out.append(f"The fullest themes are {top('themes', cov.themes, 4)}; the thinnest are {thin}.")
+    if cov.eras:
+        out.append(f"{cov.dated} of the {cultural} cultural clips can be dated, mostly to {top('eras', cov.eras, 4)}; the others show no period.")
+    else:
+        out.append("No record names a period.")
+    if missing and cov.eras:
+        few = len(missing) <= MANY_ERAS
         out.append(
-            f"{cov.allowed_cells} 个格子中有 {round(cov.covered * 100)}% 非空，有效格子数 {cov.effective_cells:.1f}，基尼系数 {cov.gini:.2f}。"
+            f"Missing altogether: {', '.join(missing)}." if few else f"{len(missing)} of {len(taxonomy.era_ids)} periods are missing altogether."
         )
-        return out
-    out = [
-        f"{cov.records} records, {cov.clips} clips; {cov.everyday} of them show everyday scenes without a cultural theme.",
-        f"The fullest themes are {top('themes', cov.themes, 4)}; the thinnest are {names(taxonomy.label('themes', t, 'en') + f' {cov.themes.get(t, 0)}' for t in thin)}.",
-        f"Where a period is named, it is mostly {top('eras', cov.eras, 4)}." if cov.eras else "No record names a period.",
-    ]
-    if missing_eras:
-        out.append(f"Missing altogether: {names(taxonomy.label('eras', e, 'en') for e in missing_eras)}.")
-    out.append(
-        f"{round(cov.covered * 100)} % of {cov.allowed_cells} cells are filled; effective number of cells {cov.effective_cells:.1f}, Gini {cov.gini:.2f}."
-    )
+    if cov.regions:
+        out.append(f"By region it is mostly {top('regions', cov.regions, 4)}; {len(taxonomy.region_ids) - len(cov.regions)} regions have no clip.")
+    share = f"{cov.covered * 100:.1f} % of the {cov.allowed_cells} cells of theme × period are filled"
+    out.append(f"{share}; effective number of cells {cov.effective_cells:.1f}, Gini {cov.gini:.2f} (0 even, 1 all in one cell).")
     return out

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from curate import plots
-from curate.coverage import Coverage, sentences
+from curate.coverage import Coverage, Gap, sentences
 from curate.errors import MissingExtra
 from curate.stages.coverage import LIVING
 from curate.taxonomy import Taxonomy
@@ -64,11 +64,25 @@ def _grid(cov: Coverage, taxonomy: Taxonomy, lang: str) -> tuple[list[str], list
     return head, rows
 
 
-def _gap_lines(cov: Coverage, taxonomy: Taxonomy, lang: str, most: int = 20) -> list[str]:
+def _gap_lines(cov: Coverage, taxonomy: Taxonomy, lang: str) -> list[str]:
+    """A line per theme: what it lacks, emptiest first."""
+    comma = "、" if lang == "zh" else ", "
+    empty, short = ("没有", "不足") if lang == "zh" else ("none", "too few")
+    by: dict[str, list[Gap]] = {}
+    for g in cov.gaps:
+        by.setdefault(g.theme, []).append(g)
+
+    def name(g: Gap) -> str:
+        era = taxonomy.label("eras", g.era, lang) if g.era != LIVING else ("无年代" if lang == "zh" else "no period")
+        return era if not g.count else f"{era} {g.count}/{g.target}"
+
     out = []
-    for g in cov.gaps[:most]:
-        era = taxonomy.label("eras", g.era, lang) if g.era != LIVING else ("当代生活" if lang == "zh" else "living culture")
-        out.append(f"{taxonomy.label('themes', g.theme, lang)} × {era}: {g.count} / {g.target}")
+    for theme, gaps in by.items():
+        none, few = [name(g) for g in gaps if not g.count], [name(g) for g in gaps if g.count]
+        undated = not {e for e in taxonomy.era_ids if cov.cells.get(f"{theme}|{e}")} and len(none) > 4
+        every = ("任何时代" if lang == "zh" else "any period") if undated else comma.join(none)
+        parts = [f"{empty}: {every}"] * bool(none) + [f"{short}: {comma.join(few)}"] * bool(few)
+        out.append(f"{taxonomy.label('themes', theme, lang)} — {'; '.join(parts)}")
     return out
 
 
