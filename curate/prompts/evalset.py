@@ -75,6 +75,8 @@ def entry(row: Mapping[str, Any], lexicon: Lexicon) -> dict[str, Any]:
     known = [lexicon.by_id[t] for t in row["terms"] if t in lexicon.by_id]
     # Things of the theme first; a name that stands in both captions says more than one that stands in one.
     known.sort(key=lambda e: (theme not in e.themes[:1], theme not in e.themes, e.zh_hans not in row["zh"]))
+    # A thing that only some other form of its name stands for ("tube skirt") is a guess; where surer ones are there it is not asked for.
+    known = [e for e in known if e.zh_hans in row["zh"] or e.en.lower() in row["en"].lower()] or known[:1]
     expected = [{"id": e.id, "zh": e.zh_hans, "en": e.en} for e in known[:MOST_EXPECTED]]
     look = {
         k: slots[s]

@@ -273,8 +273,10 @@ def _unique(rows: list[dict[str, Any]], captions: Sequence[Mapping[str, Any]], r
     """Rows that duplicate neither the data set nor an earlier row, by the pipeline's own dedup."""
     mine = [{"id": f"new-{i}", "zh": r["zh"], "en": r["en"]} for i, r in enumerate(rows)]
     theirs = [{"id": f"old-{i}", "zh": c.get("zh"), "en": c.get("en")} for i, c in enumerate(captions)]
-    verdicts = plain.dedup([*theirs, *mine], res)[len(theirs) :]
-    return [r for r, v in zip(rows, verdicts, strict=True) if v["dup_of"] is None]
+    verdicts = plain.dedup([*theirs, *mine], res)
+    # Of two duplicates the longer one survives, which may be the new one: what shares a group with the data set goes in any case.
+    known = {v["dup_group"] for v in verdicts[: len(theirs)]}
+    return [r for r, v in zip(rows, verdicts[len(theirs) :], strict=True) if v["dup_of"] is None and v["dup_group"] not in known]
 
 
 def diversity(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

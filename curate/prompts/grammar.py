@@ -46,7 +46,7 @@ def ing(verb: str) -> str:
     if base.endswith("e") and not base.endswith(("ee", "oe", "ye", "nge")):
         return base[:-1] + "ing"
     short = len(re.findall(r"[aeiouy]+", base)) == 1
-    if short and re.search(r"[^aeiou][aeiou][^aeiou]$", base) and base[-1] not in _NO_DOUBLE:
+    if (short or base.endswith(("unwrap", "begin", "upset"))) and re.search(r"[^aeiou][aeiou][^aeiou]$", base) and base[-1] not in _NO_DOUBLE:
         return base + base[-1] + "ing"
     return base + "ing"
 

@@ -13,6 +13,9 @@ from curate.prompts.phrase import a, mend_article
 from curate.prompts.reading import LANGS, Change, Reader, blocked
 from curate.prompts.slots import LIVING
 
+# Somebody or something that is said to be foreign is meant as such.
+_ABROAD = re.compile(r"\b(?:japanese|korean|western|european|foreign) $|(?:外国|西方|欧洲|韩国)的?$", re.IGNORECASE)
+
 
 def options_of(choices: str, lang: str) -> list[str]:
     """The ways to say it that can stand in place of a thing.
@@ -66,13 +69,18 @@ def by_knowledge(reader: Reader, flags: Sequence[Mapping[str, Any]]) -> list[Cha
             continue
         ident, start, end = _whole(text, lang, start, end)
         ways = [x] if (x := _known(reader, ident, lang)) else options_of(f["suggestion"], lang) if ident not in load().native else []
+        # Two late things side by side do not become the same old one twice.
+        ways = [w for w in ways if not any(c.lang == lang and w in c.after for c in out)] or ways
         if ways and ways[0].lower() not in (text[:start] + text[end:]).lower():
             at, words = _mended(text, lang, start, end, ways[0])
             out.append(Change(lang, at, end, text[at:end], words, "fix", ident or f["check"], f["note"], f["note_en"], tuple(ways[1:])))
     # Where the right thing stands beside the wrong one, a person decides which was meant; in both captions or in none.
     for row in {r.id: r for r in hits.values() if r.id in wrong}.values():
         mine = [(place, _native(reader, row, place[0])) for place, r in hits.items() if r.id == row.id]
-        if any(blocked(reader.texts[p[0]], p[1], p[0]) or not said or said.lower() in _without(reader, *p) for p, said in mine):
+        if any(
+            _ABROAD.search(reader.texts[p[0]][: p[1]]) or blocked(reader.texts[p[0]], p[1], p[0]) or not said or said.lower() in _without(reader, *p)
+            for p, said in mine
+        ):
             continue
         for (lang, start, end), said in mine:
             text = reader.texts[lang]

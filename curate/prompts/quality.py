@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from curate.stage import Resources
 
 # Concrete terms beyond this add nothing.
 ENOUGH_TERMS = 3
+# A clause that often says nothing new.
+REPEATED = 3
 
 
 @lru_cache(maxsize=1)
@@ -79,14 +82,18 @@ def fields(text: str, lang: str, has_term: bool, has_era: bool, living: bool = F
     data, words = _data(), _words()
     motion, camera, light = (words.get((k, lang)) for k in ("motion", "camera", "light"))
     who = r"人|者|女|男|童|兵|匠|僧|师|工|农|官|民|帝|王|将|士|孩|妇|翁|姑娘|龙|塔|殿|桥|山|河" if lang == "zh" else r"\b(an?|some|two|three|the) \w+"
-    verb = bool(motion and motion.search(text)) or bool(re.search(r"把|着|起|下|出|入|过" if lang == "zh" else r"\b\w{2,}(s|ing)\b", text))
+    verb = (
+        bool(motion and motion.search(text))
+        or bool(re.search(data["action"][lang], text))
+        or bool(lang == "zh" and re.search(r"把|着|起|下|出|入|过", text))
+    )
     return {
-        "subject": bool(re.search(who, text, re.IGNORECASE)) or has_term,
+        "subject": bool(re.search(who, text, re.IGNORECASE)) or has_term or bool(re.search(r"[一两三几][只个条把座匹头位名群朵棵辆]", text)),
         "action": verb,
         "place": bool(re.search(data["place"][lang], text, re.IGNORECASE)),
         "period": has_era or living,
         "attire": bool(re.search(data["attire"][lang], text, re.IGNORECASE)),
-        "light": bool(light and light.search(text)),
+        "light": bool(light and light.search(text)) or bool(re.search(data["light"][lang], text, re.IGNORECASE)),
         "camera": bool(camera and camera.search(text)),
         "colour": bool(re.search(data["colour"][lang], text, re.IGNORECASE)),
         "style": bool(re.search(data["style"][lang], text, re.IGNORECASE)),
@@ -109,9 +116,13 @@ def boilerplate(text: str, lang: str) -> list[str]:
     Example:
         >>> boilerplate("The video shows a stunning temple, 8k", "en")
         ['The video shows', 'stunning', '8k']
+        >>> boilerplate("a dog runs, a dog runs, a dog runs", "en")
+        ['a dog runs ×3']
     """
     data = _data()
     found = [m.group() for p in (data["openers"][lang], data["filler"][lang]) for m in re.finditer(p, text, re.IGNORECASE)]
+    clauses = Counter(c for c in (p.strip().lower() for p in re.split(r"[,，.。;；]", text)) if c)
+    found += [f"{c[:40]} ×{n}" for c, n in clauses.items() if n >= REPEATED]
     kind = _words().get(("boilerplate", lang))
     return found + [m.group() for m in kind.finditer(text)] if kind else found
 
@@ -155,7 +166,10 @@ def score(rows: Sequence[Mapping[str, Any]], target: str = "", count: Count | No
 def _language(text: str, lang: str, terms: set[str], has_era: bool, tokens: int) -> dict[str, Any]:
     weights: dict[str, float] = _data()["weights"]
     present = fields(text, lang, bool(terms), has_era)
-    share = sum(weights[k] for k, v in present.items() if v) / sum(weights.values())
+    # Nobody is there who could wear something: dress is neither filled nor missed.
+    if not present["attire"] and not re.search(_data()["people"][lang], text, re.IGNORECASE):
+        del present["attire"]
+    share = sum(weights[k] for k, v in present.items() if v) / sum(weights[k] for k in present)
     specific = min(1.0, len(terms) / ENOUGH_TERMS)
     clash, empty = contradictions(text, lang), boilerplate(text, lang)
     total = max(0.0, 0.65 * share + 0.35 * specific - 0.2 * len(clash) - 0.1 * len(empty))

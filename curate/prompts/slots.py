@@ -21,8 +21,8 @@ LIVING = "living"
 _FOLDER = Path(__file__).resolve().parent
 _PLURAL = frozenset({"kids", "troop", "crowd", "ladies"})
 _FEMALE = frozenset({"cf", "ef"})
-# The table has no dress for rulers.
-_RULER = re.compile("皇|君王|国王|国主|可汗|大汗|王妃|太后")
+# The table has no dress for rulers and commanders.
+_RULER = re.compile("皇|君王|国王|国主|可汗|大汗|王妃|太后|将军|统帅|女将|主帅|元帅")
 # Their acts of one period are mostly about named people and events.
 PLAIN_SHARE = 0.5
 _NAMED_THEMES = frozenset({"history", "literature", "science-medicine", "modern-china", "military"})
@@ -304,7 +304,9 @@ def _period(book: Book, act: Act, era: str, rng: Random) -> Pair | None:
         return None
     if act.period:
         return act.period
-    return book.names[era][0] if len(act.eras) == 1 and act.theme in _NAMED_THEMES else rng.choice(book.names[era])
+    # A real place need not lie in the state that a narrower name means (Dunhuang was not of the Later Shu).
+    widest = act.theme == "landscape" or (len(act.eras) == 1 and act.theme in _NAMED_THEMES)
+    return book.names[era][0] if widest else rng.choice(book.names[era])
 
 
 def _dresses_for(book: Book, act: Act, era: str, rng: Random) -> tuple[Pair, ...]:
@@ -315,6 +317,12 @@ def _dresses_for(book: Book, act: Act, era: str, rng: Random) -> tuple[Pair, ...
     if not found:
         raise DataError(f"{act.id}: no dress {act.dress!r} in {era}")
     return () if act.theme == "history" and rng.random() < PLAIN_SHARE else found
+
+
+def _cameras(book: Book, act: Act, where: Pair | None) -> list[Camera]:
+    """Cameras for the kind of act; none flies under a roof."""
+    roof = act.place in book.inside or (where is not None and where.zh.endswith(("里", "内"))) or "祠堂" in act.does.zh
+    return [c for c in book.camera[act.kind] if not (roof and "航拍" in c.sentence.zh)]
 
 
 def draw(book: Book, act: Act, era: str, rng: Random) -> Slots:
@@ -346,6 +354,6 @@ def draw(book: Book, act: Act, era: str, rng: Random) -> Slots:
     dresses = _dresses_for(book, act, era, rng)
     return Slots(
         act, era, _period(book, act, era, rng), rng.choice(dresses) if dresses else None, where,
-        _maybe(rng, details, 0.6), Pair(time, book.times[time]), light, rng.choice(book.camera[act.kind]), rng.choice(book.style),
+        _maybe(rng, details, 0.6), Pair(time, book.times[time]), light, rng.choice(_cameras(book, act, where)), rng.choice(book.style),
         _maybe(rng, colours, 0.45), _maybe(rng, book.mood[act.kind], 0.4), _fill(book, act, era, rng),
     )  # fmt: skip

@@ -109,6 +109,8 @@ def _place(reader: Reader, rule: Rule, lang: str) -> tuple[int, int] | None:
             continue
         whole = start == m.start()
         alone = free(text, start, end, lang, bool(rule.who)) if whole else free(text[start:], 0, end - start, lang, bool(rule.who))
+        if rule.who and lang == "zh" and re.search(r"(?:战士|武士|士兵|将军|侠客)$", text[:start]):
+            continue
         if rule.compound or alone or (rule.who and (lang == "zh" or _AND_CHINA.match(text[end:]))):
             if rule.open and not _lonely(reader, lang, start, end):
                 continue

@@ -357,6 +357,31 @@ def test_score_sees_what_is_missing_contradictory_or_empty(made: gaps.Made) -> N
     assert short["zh"]["fits"] is False
 
 
+def test_score_orders_prompts_as_an_editor_would() -> None:
+    rows = [
+        {"id": "empty", "zh": "绝美的杰作，8K", "en": "A stunning masterpiece, 8k"}, {"id": "bare", "zh": "一把白伞", "en": "a white umbrella"},
+        {"id": "short", "zh": "唐代仕女在花园里弹琵琶", "en": "A Tang court lady plays the pipa in a garden"},
+        {"id": "full", "zh": "唐代，一位穿高腰襦裙、梳高髻的仕女坐在花园的石凳上弹琵琶，黄昏的侧光勾出她的侧脸，中景，镜头缓慢推近，暖金色调，写实风格。",
+         "en": "In the Tang dynasty, a court lady in a high-waisted ruqun sits on a stone bench in a garden playing the pipa; dusk side light models her "
+         "profile. Medium shot, slow push in, warm gold tones, realistic style."},
+    ]  # fmt: skip
+    scored = quality.score(rows)
+    assert [r["id"] for r in sorted(scored, key=lambda r: r["score"])] == ["empty", "bare", "short", "full"]
+    assert scored[3]["zh"]["missing"] == scored[3]["en"]["missing"] == []
+    # Nobody is there who could wear something.
+    assert "attire" not in scored[1]["en"]["missing"] + scored[1]["en"]["fields"]
+    (again,) = quality.score([{"id": "again", "zh": "", "en": "A lady plays the pipa in a garden, " * 9}])
+    assert again["en"]["boilerplate"] == ["a lady plays the pipa in a garden ×9"]
+
+
+def test_packs_count_with_the_tokenizer_that_is_there() -> None:
+    row = {"id": "1", "zh": "", "en": "A siheyuan under a pomegranate tree. A qilin walks slowly beside a winding stream."}
+    clip = pack.counter("OpenCLIP ViT-H-14")[1]
+    assert clip in ("CLIP tokenizer", "estimate")
+    assert pack.counter("T5-XXL")[1] == "estimate"
+    assert pack.pack_row("videocrafter", row, count=len).text == "A siheyuan under a pomegranate tree."
+
+
 def test_evaluation_set_has_sheet_and_vbench_form() -> None:
     rows, made = evalset.build(6, seed=2)
     assert len(rows) == 6
