@@ -45,7 +45,12 @@ def items(n: int) -> list[Item]:
 def quantiles(seconds: list[float]) -> dict[str, float]:
     """Median, 95th and 99th percentile and maximum in milliseconds."""
     ms = sorted(s * 1000 for s in seconds)
-    return {"p50_ms": round(ms[len(ms) // 2], 1), "p95_ms": round(ms[int(len(ms) * 0.95)], 1), "p99_ms": round(ms[int(len(ms) * 0.99)], 1), "max_ms": round(ms[-1], 1)}
+    return {
+        "p50_ms": round(ms[len(ms) // 2], 1),
+        "p95_ms": round(ms[int(len(ms) * 0.95)], 1),
+        "p99_ms": round(ms[int(len(ms) * 0.99)], 1),
+        "max_ms": round(ms[-1], 1),
+    }
 
 
 def in_store(store: ReviewStore, name: str, n: int, decided: int) -> dict[str, Any]:

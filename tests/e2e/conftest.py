@@ -197,19 +197,37 @@ class Person:
         return [r["verdict"] for r in self.app.store.log(reviewer=self.name)]
 
 
-@pytest.fixture
-def person(browser: Any, app: App) -> Iterator[Callable[[str], Person]]:
-    contexts = []
+SCREEN = {"viewport": {"width": 1280, "height": 900}, "locale": "zh-CN"}
 
-    def make(name: str, app: App = app, **options: Any) -> Person:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "zh-CN", **options})
-        context.add_init_script(f"({COUNT})()")
-        contexts.append(context)
-        return Person(context.new_page(), app, name)
+
+@pytest.fixture(scope="session")
+def windows(browser: Any) -> Iterator[Any]:
+    """One profile for all who sit at a laptop: each has a window of their own, and the app's scripts are loaded once."""
+    context = browser.new_context(**SCREEN)
+    context.add_init_script(f"({COUNT})()")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def person(browser: Any, windows: Any, app: App) -> Iterator[Callable[..., Person]]:
+    """Makes a reviewer; with options of a browser or another app, one with a profile of their own."""
+    opened = []
+
+    def make(name: str, other: App | None = None, **options: Any) -> Person:
+        if other is None and not options:
+            page = windows.new_page()
+            opened.append(page)
+        else:
+            context = browser.new_context(**{**SCREEN, **options})
+            context.add_init_script(f"({COUNT})()")
+            opened.append(context)
+            page = context.new_page()
+        return Person(page, other or app, name)
 
     yield make
-    for c in contexts:
-        c.close()
+    for x in opened:
+        x.close()
 
 
 def push(app: App, queue: str, rows: list[dict[str, Any]], overlap: int = 1) -> list[Item]:

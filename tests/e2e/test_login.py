@@ -27,7 +27,7 @@ def test_people_log_in_and_their_decisions_carry_their_name(tmp_path: Path, pers
     app.store.set_reviewer("林老师", "lead")
     app.start(cwd=tmp_path, LEISHU_NAMES="")
     try:
-        li = person("林老师", app=app)
+        li = person("林老师", app)
         li.page.goto(app.address("somebody-else", "zh", "lexicon"))  # the very first page of this server
         li.see("请先登录")
         assert li.page.locator(".cap").count() == 0, "a name in the address lets nobody in"

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curate import agreement, review, reviewpush
+from curate import agreement, review, reviewfacts, reviewpush
 from curate.errors import DataError, UsageError
 from curate.items import Decision
 from curate.lexicon import Lexicon
@@ -122,6 +122,20 @@ def test_a_changed_caption_is_asked_again(tmp_path: Path) -> None:
     table = run(tmp_path / "recipe.yaml", ws).table(["source_id", "review"])
     assert dict(table.select("source_id", "review").iter_rows()) == {"1": "unseen", "2": "accepted", "3": "accepted"}
     store.close()
+
+
+def test_pull_says_when_the_recipe_reads_another_queue(ws: Path) -> None:
+    push(ws, "demo")
+    assert review.pull(ws, "demo").unread == ""
+    push(ws, "second-look", overlap=2)
+    assert "reads the queue 'demo'; write decisions: second-look there" in review.pull(ws, "second-look").unread
+
+
+def test_a_settlement_is_no_second_opinion() -> None:
+    said = [("i1", "a", "review", "accept"), ("i1", "Lin", "adjudicate", "reject"), ("i2", "a", "review", "accept"), ("i2", "b", "review", "accept")]
+    frame = pl.DataFrame(said, schema=["item_id", "reviewer", "kind", "verdict"], orient="row").with_columns(edits=pl.lit("{}"))
+    got = reviewfacts.summary(pl.DataFrame({"review": ["rejected", "accepted"]}), frame)
+    assert (got["reviewers"], got["doubly"]) == (2, 1), "neither a reviewer nor a double review"
 
 
 def test_pull_without_a_queue_says_what_to_do(tmp_path: Path) -> None:
