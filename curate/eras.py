@@ -5,9 +5,13 @@ A period that the caption names decides: a painter's life may span two dynasties
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
-from curate.lexicon import Entry, Lexicon
+from curate.data import data_path
+from curate.lexicon import Entry, Lexicon, read_tsv
 from curate.taxonomy import Taxonomy
 from curate.years import years
 
@@ -49,6 +53,54 @@ def by_year(taxonomy: Taxonomy, zh: str, en: str) -> set[str]:
     return out
 
 
+class _Reign(NamedTuple):
+    era: str
+    years: int
+
+
+@lru_cache(maxsize=1)
+def _reigns() -> tuple[re.Pattern[str], dict[str, list[_Reign]]]:
+    table: dict[str, list[_Reign]] = {}
+    for _, row in read_tsv(data_path("lexicons") / "reigns.tsv"):
+        table.setdefault(row["name"], []).append(_Reign(row["era"], int(row["to_year"]) - int(row["from_year"]) + 1))
+    names = "|".join(map(re.escape, sorted(table, key=len, reverse=True)))
+    return re.compile(rf"({names})(元|[一二三四五六七八九十廿]{{1,3}}|\d{{1,2}})年(?![级度内来后前多])"), table
+
+
+_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九十")} | {"元": 1}
+
+
+def _number(text: str) -> int:
+    """Read a year of a reign: 元, 三, 十二, 廿六, 二十六, 26."""
+    if text.isdigit():
+        return int(text)
+    tens, ten, ones = text.replace("廿", "二十").partition("十")
+    if not ten:
+        return _DIGITS.get(tens, 0)
+    return 10 * _DIGITS.get(tens, 1) + (_DIGITS.get(ones, 0) if ones else 0)
+
+
+def by_reign(zh: str) -> set[str]:
+    """Return the eras of numbered reign years, where the reign of one era alone was so long.
+
+    Args:
+        zh: normalized Chinese caption in simplified script, or empty.
+
+    Example:
+        >>> by_reign("元和十二年的碑"), by_reign("建武元年")
+        ({'tang'}, set())
+    """
+    if "年" not in zh:
+        return set()
+    pattern, table = _reigns()
+    out: set[str] = set()
+    for name, year in pattern.findall(zh):
+        eras = {r.era for r in table[name] if _number(year) <= r.years}
+        if len(eras) == 1:
+            out |= eras
+    return out
+
+
 def label(lexicon: Lexicon, taxonomy: Taxonomy, terms: Sequence[Mapping[str, object]], zh: str, en: str) -> dict[str, tuple[float, str]]:
     """Return the eras that the found terms name or carry.
 
@@ -63,7 +115,7 @@ def label(lexicon: Lexicon, taxonomy: Taxonomy, terms: Sequence[Mapping[str, obj
         Era id to ``(score 0..1, "term")``.
     """
     entries = [(lexicon.by_id[str(t["term_id"])], str(t["lang"])) for t in terms if str(t["term_id"]) in lexicon.by_id]
-    named = _explicit(entries) or dict.fromkeys(by_year(taxonomy, zh, en), NAMED)
+    named = {**_explicit(entries), **dict.fromkeys(by_reign(zh), NAMED)} or dict.fromkeys(by_year(taxonomy, zh, en), NAMED)
     if named:
         return {era: (score, "term") for era, score in sorted(named.items())}
     votes: dict[str, set[str]] = {}
