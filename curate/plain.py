@@ -312,7 +312,7 @@ def pool(frame: pl.DataFrame, res: Resources | None = None) -> Pool:
     """
     res = res or default_resources()
     ready = apply(frame, ("normalize", "match"), res).with_columns(id=pl.col("source_id"))
-    return Pool.build(ready, res.need_lexicon(), res.need_embedder())
+    return Pool.build(ready, res.need_lexicon(), res.need_embedder(), res.need_taxonomy())
 
 
 def search(rows: Iterable[str | Row] | pl.DataFrame, query: str, k: int = 10, res: Resources | None = None) -> list[tuple[str, float]]:

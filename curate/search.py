@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate import langid
-from curate.embed import Embedder, Vectors, encode_unique
+from curate import head, langid
+from curate.embed import Embedder, Vectors, encode_unique, unit
 from curate.lexicon import Lexicon
+from curate.taxonomy import Taxonomy
 from curate.text import normalize, to_simplified
 from curate.tokenize import Tokenizer
 
 Floats = npt.NDArray[np.float32]
 K1, B = 1.2, 0.6
-# Shares of the fused score; chosen on the development questions in tests/eval.
-CONCEPT, WORDS, VECTOR = 0.45, 0.25, 0.30
+# Shares of the fused score; set by hand and looked at on the first author's questions in tests/eval.
+CONCEPT, WORDS, VECTOR, THEME = 0.36, 0.20, 0.24, 0.20
 _EN_STOP = frozenset(
     "a an the of in on at to for with and or is are was were be by from into it its his her their this that these those as who which find show "
     "me video clip clips videos scene scenes someone people person doing being made les la le un une des du de et en dans sur avec qui que au aux "
@@ -100,6 +101,8 @@ class Pool:
         zh, en: vectors of the captions, zero where missing.
         bm25: word index.
         concepts: rows of each term id, era, region and sub-theme.
+        taxonomy: the axes, if themes are compared.
+        themes: theme probabilities per caption pair, scaled to unit length; no column where the trained head does not fit the encoder.
     """
 
     ids: list[str]
@@ -110,20 +113,24 @@ class Pool:
     lexicon: Lexicon
     embedder: Embedder
     tokenizer: Tokenizer
+    taxonomy: Taxonomy | None
+    themes: Floats
 
     @classmethod
-    def build(cls, frame: pl.DataFrame, lexicon: Lexicon, embedder: Embedder) -> Pool:
+    def build(cls, frame: pl.DataFrame, lexicon: Lexicon, embedder: Embedder, taxonomy: Taxonomy | None = None) -> Pool:
         """Make captions ready.
 
         Args:
             frame: ``id``, ``zh_norm``, ``en_norm``, ``terms``.
             lexicon: the lexicon.
             embedder: the encoder.
+            taxonomy: the axes; without them themes are not compared.
         """
         tokenizer = Tokenizer(lexicon.words())
         zh, en = frame.get_column("zh_norm").to_list(), frame.get_column("en_norm").to_list()
         concepts: dict[str, set[int]] = {}
-        for i, terms in enumerate(frame.get_column("terms").to_list()):
+        found = frame.get_column("terms").to_list()
+        for i, terms in enumerate(found):
             for t in terms:
                 for name, _ in _names(lexicon, t["term_id"]):
                     concepts.setdefault(name, set()).add(i)
@@ -131,7 +138,9 @@ class Pool:
         vectors = encode_unique(embedder, zh + en)
         documents = [words(tokenizer, a, b) for a, b in zip(zh, en, strict=True)]
         rows = {k: np.array(sorted(v), np.int64) for k, v in concepts.items()}
-        return cls(frame.get_column("id").to_list(), vectors[:half], vectors[half:], Bm25(documents), rows, lexicon, embedder, tokenizer)
+        a, b = vectors[:half], vectors[half:]
+        themes = _themes(lexicon, embedder, taxonomy, unit(a + b), found)
+        return cls(frame.get_column("id").to_list(), a, b, Bm25(documents), rows, lexicon, embedder, tokenizer, taxonomy, themes)
 
     def search(self, query: str, k: int) -> tuple[list[str], list[float]]:
         """Rank captions for one question.
@@ -148,19 +157,22 @@ class Pool:
         has_zh, has_en = self.zh.any(axis=1), self.en.any(axis=1)
         a, b = np.where(has_zh, self.zh @ vector, -1.0), np.where(has_en, self.en @ vector, -1.0)
         near = np.maximum(np.where(has_zh & has_en, 0.5 * np.maximum(a, b) + 0.5 * (a + b) / 2, np.maximum(a, b)), 0.0)
-        concept, expanded = self._concepts(text)
+        named = _find(self.lexicon, text)
+        concept, expanded = self._concepts(text, named)
         lexical = self.bm25.scores(expanded)
-        total = VECTOR * _scale(near) + WORDS * _scale(lexical) + CONCEPT * concept
+        themes = _themes(self.lexicon, self.embedder, self.taxonomy, vector[None], [[{"term_id": t} for t in named]])
+        alike = self.themes @ themes[0] if self.themes.shape[1] else np.zeros(len(self.ids), np.float32)
+        total = VECTOR * _scale(near) + WORDS * _scale(lexical) + CONCEPT * concept + THEME * _scale(alike)
         quantised = np.round(total.astype(np.float64), 6)
         order = sorted(range(len(self.ids)), key=lambda i: (-quantised[i], self.ids[i]))[:k]
         return [self.ids[i] for i in order], [float(quantised[i]) for i in order]
 
-    def _concepts(self, text: str) -> tuple[Floats, list[tuple[str, float]]]:
+    def _concepts(self, text: str, named: Sequence[str]) -> tuple[Floats, list[tuple[str, float]]]:
         """Score documents by shared concepts, and expand the question with the concepts' names."""
         score = np.zeros(len(self.ids), np.float32)
         weights: dict[str, float] = {}
         expansion: Counter[str] = Counter()
-        for term_id in _find(self.lexicon, text):
+        for term_id in named:
             for name, weight in _names(self.lexicon, term_id):
                 weights[name] = max(weights.get(name, 0.0), weight)
             entry = self.lexicon.by_id[term_id]
@@ -189,6 +201,16 @@ class Pool:
 def _scale(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     top = float(values.max()) if len(values) else 0.0
     return values / top if top > 0 else values
+
+
+def _themes(
+    lexicon: Lexicon, embedder: Embedder, taxonomy: Taxonomy | None, vectors: Vectors, terms: Sequence[Sequence[Mapping[str, object]]]
+) -> Floats:
+    """Theme probabilities of texts, scaled to unit length: what a question and a caption are about, when they share no word."""
+    weights = head.load() if taxonomy is not None else None
+    if taxonomy is None or weights is None or weights.encoder != embedder.sha256:
+        return np.zeros((len(vectors), 0), np.float32)
+    return unit(weights.probabilities(vectors, head.term_features(terms, lexicon, head.Vocabulary.of(taxonomy)))[:, :-1])
 
 
 def _find(lexicon: Lexicon, text: str) -> list[str]:
