@@ -211,10 +211,7 @@ def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
     n = len(rows)
     # A little below the threshold: the score is rounded before it is compared.
     least = params.near - 1e-4
-    keys = np.zeros(0, np.int64)
-    if len(reps):
-        candidates = (minhash.band_pairs(signs[reps], params.bands) for signs in (rows.zh_sig, rows.en_sig))
-        keys = minhash.distinct(np.concatenate([reps[a] * n + reps[b] for a, b in candidates]))
+    keys = _near_candidates(rows, reps, params.bands)
     texts = (rows.zh_keys, rows.en_keys)
     sizes = [np.fromiter(map(len, t), np.int64, n) for t in texts]
     bags = [_bags(t) for t in texts]
@@ -243,6 +240,23 @@ def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
     left, right, score = np.concatenate(lefts), np.concatenate(rights), np.concatenate(scores)
     keep = ~_content_differs(rows, left, right) if params.veto else np.ones(len(left), bool)
     return _vetoed(rows, left[keep], right[keep], score[keep], 1, params.veto)
+
+
+def _near_candidates(rows: Rows, reps: Ints, bands: int) -> Ints:
+    """Return pairs that share a band, as ``left * n + right``.
+
+    Two rows that both have Chinese must nearly agree in Chinese, so the English bands are searched only where a row has none.
+    """
+    n = len(rows)
+    has_zh = np.fromiter(map(bool, rows.zh_keys), bool, n)
+    found = [np.zeros(0, np.int64)]
+    if len(reps):
+        a, b = minhash.band_pairs(rows.zh_sig[reps], bands)
+        found.append(reps[a] * n + reps[b])
+        if not has_zh[reps].all():
+            a, b = (reps[x] for x in minhash.band_pairs(rows.en_sig[reps], bands))
+            found.append((a * n + b)[~(has_zh[a] & has_zh[b])])
+    return minhash.distinct(np.concatenate(found))
 
 
 def _content_differs(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:

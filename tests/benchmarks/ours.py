@@ -18,6 +18,7 @@ from curate import minhash, pairs, stages
 
 RECIPE = """recipe: 1
 name: bench
+part_rows: 5000
 seed: 7
 inputs:
   - {{name: bench, path: {path}, license: LicenseRef-test}}

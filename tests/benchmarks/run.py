@@ -114,10 +114,10 @@ def commands(job: str, path: Path) -> list[str]:
     return [other, str(HERE / "peers.py"), job, str(path)]
 
 
-def measure(group: str, rows: int, rounds: int, folder: Path) -> list[dict[str, Any]]:
+def measure(group: str, rows: int, rounds: int, folder: Path, only: str = "") -> list[dict[str, Any]]:
     """Run the jobs of a group in turns and return one row per job."""
     path = corpus.write(rows, folder / f"{group}.parquet", short=group in ("short", "command"))
-    runs: dict[str, list[dict[str, Any]]] = {j: [] for j in GROUPS[group]}
+    runs: dict[str, list[dict[str, Any]]] = {j: [] for j in GROUPS[group] if only in j}
     for _ in range(rounds):
         for job, many in runs.items():
             if not any("fault" in m for m in many):
@@ -204,6 +204,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 30_000, 100_000])
+    parser.add_argument("--only", default="", help="only the jobs whose name holds this; the figures of the others stay")
     args = parser.parse_args()
     results: dict[str, list[dict[str, Any]]] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory() as name:
@@ -212,7 +213,9 @@ def main() -> int:
                 new = scale(args.sizes, Path(name))
                 results[group] = [r for r in results.get(group, []) if r["rows"] not in args.sizes] + new
             else:
-                results[group] = measure(group, args.rows, args.rounds, Path(name))
+                new = measure(group, args.rows, args.rounds, Path(name), args.only)
+                have = {r["job"]: r for r in [*results.get(group, []), *new]}
+                results[group] = [have[j] for j in GROUPS[group] if j in have]
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = render(results)
     (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
