@@ -71,7 +71,7 @@ def run(
     recipe: Path = RECIPE,
     workspace: Path = WORKSPACE,
     engine: str = typer.Option("local", help="local or ray."),
-    workers: int = typer.Option(1, min=1, help="Processes for row stages; the result is the same."),
+    workers: int = typer.Option(0, min=0, help="Processes for row stages; 0 chooses. The result is the same."),
     as_json: bool = JSON,
 ) -> None:
     """Run a recipe; what did not change is taken from the workspace."""
