@@ -119,8 +119,8 @@ def train(x: Floats, y: Floats, w: Floats, steps: int = 300, rate: float = 0.05,
 # A theme is given from this probability on (the second: if a term of it was found), and only if the caption is about Chinese culture with at
 # least the third; chosen by cross-validation on the training captions, at a like share of everyday captions that get a label.
 THEME_CUT, NAMED_CUT, CULTURE_CUT = 0.35, 0.15, 0.85
-# Kept as neighbours: rows of this weight or more (names say too little, made-up sentences are too alike), on this many axes.
-LEAST_WEIGHT, AXES, MOST_MASS = 0.55, 192, 2.0
+# Kept as neighbours: rows of this weight or more (names alone say too little), on this many axes.
+LEAST_WEIGHT, AXES, MOST_MASS = 0.45, 192, 2.0
 
 
 def main() -> int:
