@@ -32,7 +32,17 @@ class Opposites:
 
     def find(self, text: str, lang: str) -> list[tuple[str, str, int, int]]:
         """Return ``(group, key, start, end)`` of every meaning named in a text."""
-        return [(*self.keys[h.entries[0]], h.start, h.end) for h in self.matcher.find(text, "zh" if lang == "zh" else "latin") if len(h.entries) == 1]
+        return [(group, next(iter(keys)), start, end) for group, keys, start, end in self.find_sets(text, lang) if len(keys) == 1]
+
+    def find_sets(self, text: str, lang: str) -> list[tuple[str, frozenset[str], int, int]]:
+        """Return ``(group, keys, start, end)``: a form may mean one of several things of its group (青色), or things of several groups (少年)."""
+        out = []
+        for h in self.matcher.find(text, "zh" if lang == "zh" else "latin"):
+            by: dict[str, set[str]] = {}
+            for e in h.entries:
+                by.setdefault(self.keys[e][0], set()).add(self.keys[e][1])
+            out += [(group, frozenset(keys), h.start, h.end) for group, keys in sorted(by.items())]
+        return out
 
 
 @lru_cache(maxsize=2)

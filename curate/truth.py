@@ -71,17 +71,22 @@ def score(truth: Mapping[str, Mapping[str, Any]], got: Mapping[str, Mapping[str,
     """Count per kind the rows that became what the truth file says.
 
     A duplicate is found when it or its partner left as a copy of the other's group; a decoy is right when it was not merged
-    with what it resembles.
+    with what it resembles. Where a planted copy stayed and the row that it repeats left for it, that row is right too: one of the two was to stay.
 
     Args:
         truth: rows of the truth file by id.
         got: ``outcome`` of a run.
     """
+    copies: dict[str, set[str]] = {}
+    for ident, t in truth.items():
+        if t.get("dup_of") is not None:
+            copies.setdefault(str(t["dup_of"]), set()).add(ident)
     counts: dict[str, list[bool]] = {}
     for ident, t in truth.items():
         kind = str(t["kind"])
         g = got.get(ident)
-        counts.setdefault(kind, []).append(_right(kind, t, g, got))
+        stayed = g is not None and str(g["drop"] or "").startswith("dedup.") and g["dup_of"] in copies.get(ident, ())
+        counts.setdefault(kind, []).append((stayed and kind not in DUPLICATES) or _right(kind, t, g, got))
     names = {**dict.fromkeys(DUPLICATES, "merged"), **dict.fromkeys(VERDICTS, "flagged"), **dict.fromkeys(DROPPED, "left out or quarantined")}
     return [
         Score(k, names.get(k, "swapped columns seen" if k == "swapped" else "kept apart" if k == "decoy" else "kept"), len(v), sum(v))

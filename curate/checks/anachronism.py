@@ -14,6 +14,7 @@ from curate.checks.reading import Claim, Place, Reading
 
 # A term's attested year is softer than a dated fact: it must be this many years off.
 TERM_MARGIN = 60
+MODERN = 1840
 # Themes whose terms are things that stand in a picture and can be out of place.
 _THINGS = frozenset(
     "crafts costume cuisine performing-arts martial-arts-games science-medicine military modern-china daily-life architecture religion-philosophy".split()
@@ -97,19 +98,25 @@ def _terms(reading: Reading, lang: str) -> Iterator[Flag]:
     claims = reading.of(lang)
     strong = [c for c in claims if c.kind in ("era", "year")]
     _, last = _bounds(claims)
-    sure = any(c.scene for c in strong)
+    sure = any(c.scene for c in claims)
     for p in reading.places:
         e = p.entry
-        if p.lang != lang or e.kind != "term" or e.from_year is None or not set(e.themes) & _THINGS or not strong:
+        if p.lang != lang or e.kind != "term" or e.from_year is None or any(_overlaps(c, lang, p.start, p.end) for c in claims):
             continue
-        if any(_overlaps(c, lang, p.start, p.end) for c in claims) or last + TERM_MARGIN >= e.from_year:
+        # A book that bears the name of the ruler of old is not of his time: 黄帝内经.
+        if any(c.place.entry.zh_hans and c.place.entry.zh_hans in e.zh_hans for c in claims):
+            continue
+        work = e.themes[:1] == ("literature",) and e.to_year is None and reading.in_hand(lang, p.start, p.end)
+        # Dates of the modern age are known to a few years.
+        margin = TERM_MARGIN if e.from_year < MODERN else 10
+        if not (work or (strong and set(e.themes) & _THINGS)) or last + margin >= e.from_year:
             continue
         name = _named(reading, p)
         zh = f"“{name}”约{_year(e.from_year, 'zh')}才出现，晚于描述所说的时代。"
         en = f"'{name}' is attested from about {_year(e.from_year, 'en')}, later than the period of the caption."
         # A short alias may have another, older sense: 同袍 are comrades too.
         own = name in (e.zh_hans, e.zh_hant) or name.lower() == e.en.lower() or len(name) >= (3 if lang == "zh" else 8)
-        far = sure and own and last + 2 * TERM_MARGIN < e.from_year
+        far = sure and own and last + 2 * margin < e.from_year
         yield Flag("anachronism", "error" if far else "warning", lang, p.start, p.end, zh, en)
 
 

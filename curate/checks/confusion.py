@@ -16,6 +16,13 @@ _CHINA_ZH = re.compile("中国|中式|中华|汉服|古风|国风|华夏|古代"
 _CHINA_EN = re.compile(r"\b(?:China|Chinese|hanfu|Hanfu|dynasty|Dynasty|Beijing|imperial court)\b")
 
 
+# A thing that is called China's own, not only shown in China.
+_OWNED = re.compile(
+    "(?:中国|中华|华夏|老北京|老上海)[^,.;，。]{0,3}(?:传统|古代|古老|正宗|特色|民间|风俗|习俗|自古|人世代)|(?:传统|正宗|古老|地道)的?(?:中国|中式)|自古传下|古代中国|中国(?:古代|古典)|"
+    r"\b(?:traditional|authentic|ancient|classic|classical|typical|genuine|imperial|old)\s+Chinese|\bChinese\s+(?:tradition|custom|heritage|culture|style)|\bChina's\b|\bas Chinese\b"
+)
+
+
 def claims_china(reading: Reading) -> bool:
     """Say whether the caption claims to show China: an era, a Chinese term or place, or the word itself."""
     if reading.claims or _CHINA_ZH.search(reading.zh) or _CHINA_EN.search(reading.en):
@@ -31,8 +38,8 @@ _NAMING = frozenset(
 _STYLE_EN = re.compile(r"\W*(?:-?style|tradition|manner|fashion|way)\b")
 # Shops, gyms and contests of today sell and teach the things of all countries.
 _TRADE = re.compile(
-    "餐厅|餐馆|酒楼|商店|专卖|居酒屋|料理|道馆|培训|俱乐部|锦标赛|比赛|商场|购物|快餐|外卖|咖啡|酒吧|展会|"
-    r"\b(?:restaurants?|shops?|stores?|bars?|gyms?|class|classes|clubs?|tournament|championship|competition|malls?|eatery|takeaway|cafe|lessons?|coach)\b",
+    "餐厅|餐馆|酒楼|商店|专卖|居酒屋|料理|道馆|培训|俱乐部|小区|社区|校园|锦标赛|比赛|商场|购物|快餐|外卖|咖啡|酒吧|展会|"
+    r"\b(?:restaurants?|shops?|stores?|bars?|gyms?|class|classes|clubs?|tournament|championship|competition|malls?|eatery|takeaway|cafe|lessons?|coach|housing estate|campus|neighbourhood|neighborhood|suburb)\b",
     re.IGNORECASE,
 )
 
@@ -74,6 +81,17 @@ def _names_it(word: str, start: int, end: int, lang: str, forms: Sequence[Where]
     return False
 
 
+def _says_china(reading: Reading) -> bool:
+    """Say whether the caption itself says China, or shows an old Chinese thing; a town of today may hold anything."""
+    if _CHINA_ZH.search(reading.zh) or _CHINA_EN.search(reading.en):
+        return True
+    return any(p.entry.kind == "term" and not set(p.entry.themes) & {"modern-china", "daily-life", "landscape"} for p in reading.places)
+
+
+def _today(reading: Reading) -> bool:
+    return _TRADE.search(reading.zh + " " + reading.en) is not None or any(e.kind == "modern-scene" for e in reading.excuses)
+
+
 Where = tuple[str, int, int]
 
 
@@ -109,10 +127,11 @@ def _severity(row: Confusable, reading: Reading, native: bool, named: bool, comp
         company: how many things of the same culture were found.
     """
     past = any(c.scene for c in reading.claims)
+    owned = not named and _OWNED.search(reading.zh + " " + reading.en) is not None
     if row.severity == "error":
-        sure = past or native if named else past or native or not _TRADE.search(reading.zh + " " + reading.en)
+        sure = past or native if named else past or native or owned or (_says_china(reading) and not _today(reading))
     else:
-        sure = (native and row.severity == "native") or (company > 1 and not named)
+        sure = (native and row.severity == "native") or (owned and row.severity == "native") or (company > 1 and not named)
     return "error" if sure else "warning"
 
 

@@ -6,7 +6,7 @@ Evidence is collected per pair as features; ``pairfit`` turns them into one scor
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from curate.checks.flags import Flag
@@ -14,6 +14,7 @@ from curate.checks.reading import Place, Reading
 from curate.decisive import Opposites
 from curate.langid import script_counts
 from curate.lexicon import Entry
+from curate.meanings import Meaning, denial, meanings, numeral
 from curate.text import match_key
 
 # Kinds of terms that a faithful translation keeps: who, when, which feast, dish, instrument, place.
@@ -45,6 +46,11 @@ class Evidence:
     length_ratio: float
     faults: tuple[str, ...]
 
+    @property
+    def sure(self) -> int:
+        """Return how many contradictions are errors by themselves."""
+        return sum(g in SURE for g, _, _ in self.conflicts)
+
 
 def _concepts(places: Sequence[Place], lang: str) -> dict[str, Place]:
     out: dict[str, Place] = {}
@@ -54,15 +60,18 @@ def _concepts(places: Sequence[Place], lang: str) -> dict[str, Place]:
     return out
 
 
-def _same(a: Entry, b: Entry) -> bool:
-    """Two entries that translators use for each other: the same, a part of it, or of the same kind and period."""
+def _same(p: Place, q: Place, texts: Mapping[str, str]) -> bool:
+    """Two places that translators use for each other: of one entry, or one named by a word of the other, or a part of it."""
+    a, b = p.entry, q.entry
     if a.id == b.id:
         return True
     names_a = {a.zh_hans, *a.zh_alias, a.en.lower(), *map(str.lower, a.en_alias)} - {""}
     names_b = {b.zh_hans, *b.zh_alias, b.en.lower(), *map(str.lower, b.en_alias)} - {""}
-    if names_a & names_b:
+    # "Yue opera" names two operas: only the words that the caption uses count.
+    said_a, said_b = texts[p.lang][p.start : p.end].lower(), texts[q.lang][q.start : q.end].lower()
+    if said_b in names_a or said_a in names_b:
         return True
-    return any(x in y or y in x for x in names_a for y in names_b if len(x) >= 2 and len(y) >= 2)
+    return any(x in y or y in x for x in names_a for y in names_b if len(x) >= 2 and len(y) >= 2 and x != y)
 
 
 def _era_conflict(zh: Mapping[str, Place], en: Mapping[str, Place]) -> tuple[Place, Place] | None:
@@ -73,9 +82,21 @@ def _era_conflict(zh: Mapping[str, Place], en: Mapping[str, Place]) -> tuple[Pla
     return None
 
 
+def _person(entry: Entry) -> bool:
+    """Say whether an entry is one person with a life."""
+    if entry.kind != "term" or entry.from_year is None or entry.to_year is None or not set(entry.themes[:1]) & _LIVES:
+        return False
+    return 15 <= entry.to_year - entry.from_year <= 110
+
+
+_LIVES = frozenset("history literature religion-philosophy painting-calligraphy science-medicine performing-arts".split())
+
+
 def _rival(a: Place, b: Place) -> bool:
     """Two terms of one kind that exclude each other: two feasts, two operas, two dishes, two people."""
     x, y = a.entry, b.entry
+    if _person(x) and _person(y):
+        return True
     if x.kind == "region" or y.kind == "region":
         return x.kind == y.kind and not set(x.regions) & set(y.regions)
     if x.kind != "term" or y.kind != "term" or not set(x.themes[:1]) & set(y.themes) & _NAMED:
@@ -91,15 +112,16 @@ def collect(reading: Reading, opposites: Opposites) -> Evidence:
         opposites: meanings that exclude each other.
     """
     zh, en = _concepts(reading.places, "zh"), _concepts(reading.places, "en")
+    texts = {"zh": reading.zh, "en": reading.en}
     matched_en: set[str] = set()
     lone: list[Place] = []
     for p in zh.values():
-        partner = next((q for q in en.values() if q.entry.id not in matched_en and _same(p.entry, q.entry)), None)
+        partner = next((q for q in en.values() if q.entry.id not in matched_en and _same(p, q, texts)), None)
         if partner is None:
             lone.append(p)
         else:
             matched_en.add(partner.entry.id)
-    others = [q for i, q in en.items() if i not in matched_en and not any(_same(p.entry, q.entry) for p in zh.values())]
+    others = [q for i, q in en.items() if i not in matched_en and not any(_same(p, q, texts) for p in zh.values())]
     conflicts: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
     eras = _era_conflict(zh, en)
     if eras:
@@ -107,30 +129,90 @@ def collect(reading: Reading, opposites: Opposites) -> Evidence:
     for p in lone:
         rival = next((q for q in others if _rival(p, q)), None)
         if rival is not None:
-            conflicts.append((p.entry.themes[0] if p.entry.themes else p.entry.kind, (p.start, p.end), (rival.start, rival.end)))
+            kind = "person" if _person(p.entry) and _person(rival.entry) else p.entry.themes[0] if p.entry.themes else p.entry.kind
+            conflicts.append((kind, (p.start, p.end), (rival.start, rival.end)))
     agreements, opposed = _opposites(reading, opposites)
     conflicts += opposed
+    denied = denial(reading.zh, reading.en) if reading.zh and reading.en else None
+    if denied:
+        conflicts.append(("denial", *denied))
     chars, words = script_counts(reading.zh)["han"], len(re.findall(r"[A-Za-z]+", reading.en))
     ratio = (words + 1) / (0.62 * chars + 1) if chars and words else 0.0
     return Evidence(len(matched_en), len(lone), len(others), tuple(conflicts), agreements, ratio, tuple(_faults(reading)))
 
 
+# Groups of meanings that a faithful translation keeps: one side naming another one is an error by itself.
+SURE = frozenset(
+    "era person number colour season gender city place-province grotto mountain lake river instrument-family animal flower stage-art pastime solar "
+    "denial medicine compass side up-down tree ethnic-group opera dough time-of-day kin".split()
+)
+_OPPOSED = (
+    ({"dawn", "sunrise", "morning"}, {"dusk", "sunset", "night", "midnight", "moonlit", "starry"}),
+    ({"noon", "daytime", "afternoon"}, {"night", "midnight", "moonlit", "starry", "dawn"}),
+)
+
+
+def _head(m: Meaning, covered: Sequence[Place], text: str) -> bool:
+    """Say whether a meaning stands for itself, or is the head of a longer term: the camel of a sancai camel, not the dragon of a dragon boat."""
+    over = [p for p in covered if p.start < m.end and m.start < p.end]
+    if m.group in ("city", "place-province", "mountain", "grotto", "lake", "river"):
+        # 绍兴会馆 may stand in Beijing.
+        return not text.startswith(_NAMED_AFTER, m.end)
+    return all(p.end == m.end and p.entry.kind in ("term", "trap") and m.group in _HEADS for p in over)
+
+
+_NAMED_AFTER = (
+    "会馆",
+    "路",
+    "街",
+    "酒",
+    "菜",
+    "话",
+    "戏",
+    "剧",
+    "帮",
+    "锦",
+    "绣",
+    "炒饭",
+    "烤鸭",
+    "拉面",
+    "鸭",
+    "包子",
+    "小笼",
+    "火锅",
+    "评弹",
+    "年画",
+    "人",
+)
+_HEADS = frozenset("instrument-family animal flower stage-art pastime solar medicine opera dough tree".split())
+
+
 def _opposites(reading: Reading, opposites: Opposites) -> tuple[int, list[tuple[str, tuple[int, int], tuple[int, int]]]]:
-    covered = {lang: [(p.start, p.end) for p in reading.places if p.lang == lang] for lang in ("zh", "en")}
-    found: dict[str, dict[str, dict[str, tuple[int, int]]]] = {"zh": {}, "en": {}}
+    found: dict[str, dict[str, list[Meaning]]] = {"zh": {}, "en": {}}
     for lang in ("zh", "en"):
-        for group, key, start, end in opposites.find(reading.text(lang), lang):
-            if not any(s < end and start < e for s, e in covered[lang]):
-                found[lang].setdefault(group, {}).setdefault(key, (start, end))
+        text = reading.text(lang)
+        covered = [p for p in reading.places if p.lang == lang]
+        for m in meanings(opposites, text, lang):
+            if _head(m, covered, text):
+                found[lang].setdefault(m.group, []).append(m)
     agreements = 0
     conflicts = []
     for group in sorted(set(found["zh"]) & set(found["en"])):
         zh, en = found["zh"][group], found["en"][group]
-        agreements += len(set(zh) & set(en))
-        mine, yours = sorted(set(zh) - set(en)), sorted(set(en) - set(zh))
-        if mine and yours and not set(zh) & set(en):
-            conflicts.append((group, zh[mine[0]], en[yours[0]]))
+        a, b = frozenset().union(*(m.keys for m in zh)), frozenset().union(*(m.keys for m in en))
+        agreements += len(a & b)
+        mine, yours = [m for m in zh if not m.keys & b], [m for m in en if not m.keys & a]
+        if group == "number":
+            yours = [m for m in yours if not numeral(m.keys, reading.zh)]
+        # Numbers are translated one by one; of other things one in common is enough.
+        if mine and yours and (group == "number" or not a & b) and not (group == "time-of-day" and not _opposed(a, b)):
+            conflicts.append((group, (mine[0].start, mine[0].end), (yours[0].start, yours[0].end)))
     return agreements, conflicts
+
+
+def _opposed(a: Collection[str], b: Collection[str]) -> bool:
+    """Say whether two times of day exclude each other."""
+    return any((set(a) <= x and set(b) <= y) or (set(a) <= y and set(b) <= x) for x, y in _OPPOSED)
 
 
 def _faults(reading: Reading) -> list[str]:
@@ -160,15 +242,18 @@ _FAULT_NOTES = {
 }
 
 
-def flags(reading: Reading, evidence: Evidence) -> list[Flag]:
+def flags(reading: Reading, evidence: Evidence, unlike: bool) -> list[Flag]:
     """Turn the evidence of a pair into flags for people.
 
     Args:
         reading: the caption pair.
         evidence: what ``collect`` found.
+        unlike: the pair as a whole does not match, so that weaker contradictions count too.
     """
     out = []
     for group, (a, b), (c, d) in evidence.conflicts:
+        if group not in SURE and not unlike:
+            continue
         x, y = reading.zh[a:b], reading.en[c:d]
         name = _GROUP_ZH.get(group, "内容")
         note_zh = f"中英文{name}不一致：“{x}”与“{y}”。"

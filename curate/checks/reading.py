@@ -13,7 +13,7 @@ from curate.years import years
 # Sub-themes whose terms are people or events: who or what acts in a caption dates its scene.
 _ACTORS = frozenset(
     "origins-sages unification-qin han-figures wei-jin-nanbei sui-tang-history song-liao-jin mongol-yuan ming-history qing-history republic-history "
-    "prc-history generals-strategy tang-poetry song-ci".split()
+    "prc-history generals-strategy tang-poetry song-ci pre-qin-han-letters confucianism daoism thinkers buddhist-life silk-road".split()
 )
 _LIFE = (15, 110)
 # Contexts that say nothing about when the scene is set.
@@ -96,10 +96,23 @@ class Reading:
             here = e.lang == lang and e.start < end and start < e.end
             if e.kind == "camera" and here:
                 return True
+            # Where the odd thing is a stage form itself, other words of the stage only go with it.
+            if e.id in ("opera", "stage") and any(
+                x.id == "opera" and x.lang == y and x.start < b and a < x.end for x in self.excuses for y, a, b in odd
+            ):
+                continue
             if e.kind in _NO_EXCUSE or here or any(e.lang == x and e.start < z and y < e.end for x, y, z in odd):
                 continue
             return True
-        return bool(lang) and (any(a < end and start < b for a, b in titles(self.text(lang))) or self.likened(lang, start, end))
+        quoted = bool(lang) and any(a < end and start < b for a, b in titles(self.text(lang))) and not self.in_hand(lang, start, end)
+        return quoted or (bool(lang) and self.likened(lang, start, end))
+
+    def in_hand(self, lang: str, start: int, end: int) -> bool:
+        """Say whether a titled work is itself in the scene: somebody reads, copies or recites it."""
+        text = self.text(lang)
+        if lang == "zh":
+            return _READS_ZH.search(text[max(0, start - 12) : start]) is not None
+        return _READS_EN.search(text[max(0, start - 40) : start].lower()) is not None
 
     def excepted(self, ids: Collection[str]) -> bool:
         """Say whether a context that excuses one fact only is there: Jurchens wore queues before the Qing."""
@@ -131,6 +144,12 @@ _ASKED_EN = re.compile(r"\?")
 _LIKE_ZH = re.compile("(?:比|像|如|似|好比|宛若)[一个只座]{0,2}$")
 _AS_ZH = re.compile("般|似的|一样|还[长大高宽亮]")
 _LIKE_EN = re.compile(r"(?:\blike|\bthan|\bas \w+ as|\bresembl\w+|-like) (?:an? |any |the )?$")
+_READS_ZH = re.compile(
+    '(?:翻开|翻阅|翻看|阅读|读着|读|诵|背|抄写|抄录|抄|捧着|手持|捧读|看着|默写|演出|上演|唱|听)(?:着|了|完|的是)?(?:一[出本部卷曲])?(?:京剧|昆曲|越剧|线装)?[《“「"]?$'
+)
+_READS_EN = re.compile(
+    r"\b(?:read\w*|recit\w+|copy of|copies of|open\w*|leaf\w* through|memori[sz]\w+|chant\w*|pages of|perform\w*|applaud\w*|watch\w*)\b[^.;]{0,24}$"
+)
 _TITLE = re.compile('《[^《》]*》|“[^“”]*”|"[^"]*"|「[^「」]*」')
 
 
@@ -150,18 +169,18 @@ _STANDING = frozenset(
 _WORKS = (("crafts",), ("painting-calligraphy",))
 # Things that were made in a period and are here today; people and courts are not.
 _KEPT_ZH = re.compile(
-    "(?:王朝|时期|年间|时代|时)?(?:的)?(?:古|老|石|砖|木|旧|小|大)?(?:"
-    "风格|风(?!云|流|光)|式|样式|款|服饰|服装|装束|装扮|妆容|汉服|古装|城墙|城门|城楼|塔|桥|寺|庙|古建|建筑|宅|民居|祠堂|牌坊|牌楼|镇|村|"
+    "(?:王朝|时期|年间|时代|时)?(?:的)?(?:古镇|古村|古城|古街|老街|(?:古|老|石|砖|木|旧|小|大)?(?:"
+    "风格|风(?!云|流|光)|式|样式|款|制(?!造|作)|服饰|服装|装束|装扮|妆容|汉服|古装|城墙|城门|城楼|塔|桥|寺|庙|古建|建筑|宅|民居|祠堂|牌坊|牌楼|"
     "墓|陵|石窟|壁画|佛像|雕塑|雕像|石刻|碑|石狮|俑|瓷(?!窑|工)|花瓶|家具|屏风|画(?!院|师|家|匠|工|舫|坊|阁)|书画|书法(?!家)|诗(?!人|社|会|僧)|"
     "词(?!人|社)|文物|青铜器|铜镜|遗址|遗物|遗存|戏台|长城|绣|工艺|技艺|食谱|菜谱|配方|古法|主题|文化|历史|故事|题材|元素|小说|话本|乐谱|曲谱|古曲|银杏|柏|槐"
-    ")|(?:始建|建造|修建|所建|建成|开凿|创建|重修|修筑|传下|流传|留下|以来|传承|遗留|保存|铸造|烧造)"
+    "))|(?:始建|建造|修建|所建|建成|开凿|创建|重修|修筑|传下|流传|留下|以来|传承|遗留|保存|铸造|烧造)"
 )
 _MADE_ZH = re.compile("(?:始建于|建于|修于|成于|源自|源于|起源于|始于|自|诞生于|传自|仿|融合|致敬)$")
 _KEPT_EN = frozenset(
     "wall walls tower gate gates temple temples pagoda bridge vase porcelain furniture tomb tombs mausoleum mausoleums statue statues mural murals fresco "
     "painting paintings scroll poem poems poetry costume costumes dress robe robes clothing outfit outfits style styles styled themed inspired architecture "
-    "building buildings house houses mansion garden village town relic relics artifact artefact grotto grottoes cave caves stele bell coin coins novel "
-    "recipe recipes story stories tale legend culture history bricks ruins fashion makeup attire fort fortress rampart ramparts lane alley well tree ginkgo cypress".split()
+    "building buildings mansion relic relics artifact artefact grotto grottoes cave caves stele bell coin coins novel "
+    "recipe recipes story stories tale legend culture history bricks ruins fashion makeup attire fort fortress rampart ramparts tree ginkgo cypress".split()
 )
 _KEPT_EN_BEFORE = re.compile(
     r"\b(?:built|rebuilt|constructed|founded|begun|dating|dates?|dated|dug|carved|cast|preserved|surviving|inherited|handed down|passed down|since|inspired|"
@@ -186,6 +205,29 @@ def _scene(start: int, end: int, lang: str, text: str) -> bool:
     after = [w for w in after if w not in ("dynasty", "era", "period", "the")][:2]
     before = re.sub(r"\b(?:in|of|from|under|to|back to|by|during|at)?\s*(?:the|late|early)?\s*$", "", text[:start].lower()[-50:])
     return not set(after) & _KEPT_EN and _KEPT_EN_BEFORE.search(before) is None
+
+
+# Somebody's works, images and places are here today: "reads Du Fu on the train".
+_ABOUT_ZH = re.compile(
+    "(?:的)?(?:诗|词(?!人)|名句|画(?!了|下|着)|书法|字帖|故里|故居|墓|祠|庙|像|塑像|名言|作品|故事|传说|纪念|文集|法帖|真迹|手迹|学说|思想|后人|后裔|传人)"
+)
+_TO_ZH = re.compile("(?:读|背|诵|吟诵|朗诵|纪念|祭|拜|供奉|画|临|讲|写|学习|致敬|像|扮演|饰演)(?:着|了)?$")
+_ABOUT_EN = re.compile(
+    r"(?:'s|s')?\s+(?:poems?|poetry|verses?|lines?|words|statues?|tomb|temple|shrine|portrait|paintings?|calligraphy|hometown|home|birthplace|works?|works|story|"
+    r"legend|letters|teachings|memorial|museum|study|former residence|cave|method|style|quotes?|quotation)\b"
+)
+_TO_EN = re.compile(
+    r"\b(?:reads?|reading|recit\w+|quot\w+|by|of|to|after|about|honou?r\w*|worship\w*|poems? by|verses? by|copies|copying|stud\w+|translat\w+|dressed as|play\w*|paint\w*|"
+    r"draw\w*|carv\w+)\s+(?:the\s+)?$"
+)
+
+
+def _acts(p: Place, text: str) -> bool:
+    """Say whether a person is in the scene, and not only somebody's subject: a statue, a poem that is read."""
+    before, after = text[max(0, p.start - 24) : p.start], text[p.end : p.end + 30]
+    if p.lang == "zh":
+        return _ABOUT_ZH.match(after) is None and _TO_ZH.search(before) is None
+    return _ABOUT_EN.match(after) is None and _TO_EN.search(before.lower()) is None
 
 
 def _dates_a_building(era: Place, places: Sequence[Place]) -> bool:
@@ -241,9 +283,25 @@ def _small(word: str) -> int:
     return (digits.find(tens) if tens else 1) * 10 + max(0, digits.find(ones)) if ten else max(1, digits.find(word))
 
 
+_AGO_ZH = re.compile(r"([一二三四五六七八九两]|\d)千(?:多|余)?年前")
+_AGO_EN = re.compile(r"\b(two|three|four|five|six|seven|eight|nine|\d)(?: thousand|,?000) years ago\b", re.IGNORECASE)
+_COUNT = (
+    {w: i for i, w in enumerate("two three four five six seven eight nine".split(), 2)}
+    | {c: i for i, c in enumerate("一二三四五六七八九", 1)}
+    | {"两": 2}
+)
+
+
+def _ago(text: str, lang: str) -> list[tuple[int, int, int, int]]:
+    """Return what "six thousand years ago" means, within five hundred years."""
+    found = (_AGO_ZH if lang == "zh" else _AGO_EN).finditer(text)
+    years_ago = [(1000 * (int(m[1]) if m[1].isdigit() else _COUNT[m[1].lower()]), m) for m in found]
+    return [(1500 - n, 2500 - n, m.start(), m.end()) for n, m in years_ago]
+
+
 def _spans(text: str, lang: str) -> list[tuple[int, int, int, int]]:
     """Return years, decades and centuries of a text as ``(first, last, start, end)``."""
-    out = list(years(text, lang))
+    out = [*years(text, lang), *_ago(text, lang)]
     if lang == "en":
         out += [(int(m[1]), int(m[1]) + 9, m.start(), m.end()) for m in _DECADE_EN.finditer(text)]
         out += [(100 * n - 99, 100 * n, m.start(), m.end()) for m in _CENTURY_EN.finditer(text) for n in (_CENTURY_WORDS[m[1].lower()],)]
@@ -261,12 +319,20 @@ def _spans(text: str, lang: str) -> list[tuple[int, int, int, int]]:
 _LATEST = 2000
 
 
-def _claims(places: Sequence[Place], zh: str, en: str, era_years: Mapping[str, tuple[int, int]]) -> list[Claim]:
+def _claims(places: Sequence[Place], zh: str, en: str, knowledge: Knowledge) -> list[Claim]:
     out: list[Claim] = []
+    era_years = knowledge.era_years
+    # 开元 in 开元通宝 names a coin.
+    things = [
+        (lang, f.start, f.end)
+        for lang, text in (("zh", zh), ("en", en))
+        for t in (knowledge.not_before, knowledge.not_after)
+        for f in t.find(text, lang)
+    ]
     actors = _PEOPLE_THEN.search(zh) is not None or _PEOPLE_THEN.search(en.lower()) is not None
     for p in places:
         text = zh if p.lang == "zh" else en
-        if _inside(p, places, text):
+        if _inside(p, places, text) or any(g == p.lang and a <= p.start and p.end <= b for g, a, b in things):
             continue
         if p.entry.kind in ("era", "trap") and p.entry.eras:
             spans = [era_years[e] for e in p.entry.eras if e in era_years]
@@ -274,11 +340,11 @@ def _claims(places: Sequence[Place], zh: str, en: str, era_years: Mapping[str, t
                 scene = actors or (_scene(p.start, p.end, p.lang, text) and not _dates_a_work(p, places))
                 out.append(Claim(min(s[0] for s in spans), max(s[1] for s in spans), p, "era", scene))
         elif _is_person(p.entry) and p.entry.from_year is not None and p.entry.to_year is not None:
-            out.append(Claim(p.entry.from_year, p.entry.to_year, p, "person"))
+            out.append(Claim(p.entry.from_year, p.entry.to_year, p, "person", _acts(p, text)))
     for lang, text in (("zh", zh), ("en", en)):
         quoted = titles(text)
         for first, last, start, end in _spans(text, lang):
-            if -5000 < first < _LATEST and not any(a <= start < b for a, b in quoted):
+            if -9000 < first < _LATEST and not any(a <= start < b for a, b in quoted):
                 scene = actors or _scene(start, end, lang, text)
                 out.append(Claim(first, last, Place(Entry(id=f"year:{first}"), lang, start, end), "year", scene))
     return out
@@ -305,4 +371,4 @@ def read(zh: str, en: str, terms: Sequence[Mapping[str, object]], lexicon: Lexic
             row = knowledge.exceptions.rows[found.row]
             assert isinstance(row, Context)
             excuses.append(Excuse(row.id, row.kind, lang, found.start, found.end))
-    return Reading(zh, en, tuple(places), tuple(_claims(places, zh, en, knowledge.era_years)), tuple(excuses))
+    return Reading(zh, en, tuple(places), tuple(_claims(places, zh, en, knowledge)), tuple(excuses))

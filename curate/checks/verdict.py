@@ -13,6 +13,8 @@ from curate.decisive import load_opposites
 from curate.embed import Vectors, encode_unique
 from curate.stage import Resources
 
+# What one sure contradiction leaves of the pair score.
+CONTRADICTED = 0.25
 VERDICTS = ("anachronism", "confusion", "mismatch", "ok")
 
 
@@ -82,10 +84,10 @@ def check_all(
     out = []
     for r, e, f in zip(readings, evidence, features, strict=True):
         flags = [*anachronism.check(r, known), *confusion.check(r, known)]
-        # Untranslated or swapped text is no match, whatever the vectors say.
-        score = model.score(f) * (0.1 if e.faults else 1.0) if f else 1.0
+        # Untranslated or swapped text is no match, whatever the vectors say; nor are captions that contradict each other.
+        score = model.score(f) * (0.1 if e.faults else 1.0) * CONTRADICTED ** min(2, e.sure) if f else 1.0
         if f:
-            flags += mismatch.flags(r, e) if score < model.cut or e.faults else []
+            flags += mismatch.flags(r, e, score < model.cut)
             if score < model.cut and not any(x.check == "mismatch" for x in flags):
                 flags.append(_unlike(r))
         flags += sensitive.check(r)

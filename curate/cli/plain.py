@@ -103,6 +103,7 @@ def dedup(
     source: Path | None = typer.Argument(None, metavar="IN", help="Captions."),
     out: str = OUT,
     pairs: Path | None = typer.Option(None, "--pairs", help="Judge the pairs of this file instead: id, a_zh, a_en, b_zh, b_en."),
+    evidence: bool = typer.Option(False, "--evidence", help="With --pairs: also say for each pair which words decided."),
     cuts: bool = typer.Option(False, "--cuts", help="Show what other cuts of the semantic step would do, and pairs near the cut; drops nothing."),
     steps: str = typer.Option("exact,near,semantic", help="Which steps, separated by commas."),
     near: float = typer.Option(None, help="Least character similarity, 0.5 to 1."),
@@ -121,7 +122,7 @@ def dedup(
     options |= {k: v for k, v in (("near", near), ("semantic", semantic)) if v is not None}
     if pairs is not None:
         judged = pairscore.judge_file(pairs, res, options)
-        write_rows(judged.rows, out)
+        write_rows(judged.rows if evidence else [{k: r[k] for k in ("id", "score", "label")} for r in judged.rows], out)
         note("\n".join(judged.summary))
         return
     if source is None:

@@ -123,13 +123,13 @@ def matrix(pairs: Sequence[Pair]) -> Floats:
 
 
 def main() -> int:
-    """Fit, choose the cut at 5 % false alarms on matches, save."""
+    """Fit, choose the cut at 2.5 % false alarms on matches, save."""
     pairs, labels, weights = examples()
     x, y, w = matrix(pairs), np.array(labels, np.float32)[:, None], np.array(weights, np.float32)
     mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 0.05)
     theta, bias = train((x - mean) / scale, y, w, steps=600, rate=0.05, decay=1e-4)
     p = 1.0 / (1.0 + np.exp(-(((x - mean) / scale) @ theta + bias)))[:, 0]
-    cut = float(np.quantile(p[y[:, 0] > 0], 0.03))
+    cut = float(np.quantile(p[y[:, 0] > 0], 0.025))
     caught = float((p[y[:, 0] == 0] < cut).mean())
     values = {
         "names": list(pairfit.NAMES),
@@ -142,7 +142,7 @@ def main() -> int:
     write_json(
         pairfit.MODEL, {k: [round(v, 5) for v in vs] if isinstance(vs, list) and vs and isinstance(vs[0], float) else vs for k, vs in values.items()}
     )
-    sys.stdout.write(f"{len(pairs)} pairs; cut {cut:.3f} catches {caught:.3f} of the made mismatches at 3 % false alarms\n")
+    sys.stdout.write(f"{len(pairs)} pairs; cut {cut:.3f} catches {caught:.3f} of the made mismatches at 2.5 % false alarms\n")
     for name, value in zip(pairfit.NAMES, theta[:, 0], strict=True):
         sys.stdout.write(f"  {name:<14} {value:+.2f}\n")
     return 0
