@@ -245,7 +245,7 @@ def balance(
     model: str = MODEL,
     as_json: bool = JSON,
 ) -> None:
-    """Say which rows would leave to even out the coverage, and why; nothing is deleted."""
+    """Say which rows would leave to even out the coverage, and why."""
     from curate import balancing, plain
 
     check_out(out)
