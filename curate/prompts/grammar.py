@@ -144,6 +144,8 @@ def _en_values(s: Slots, adj: dict[str, str]) -> dict[str, str]:
 
 def _capitals(text: str) -> str:
     text = re.sub(r"\s+", " ", text).replace(" ,", ",").replace(",,", ",").replace(",.", ".").replace(",;", ";").replace(",:", ":").strip()
+    # A shape that opens with a place and a period has neither for a scene of today without a place.
+    text = re.sub(r"^[,;:.] ?", "", text)
     return re.sub(r"(^|[.!?] )([a-z])", lambda m: m.group(1) + m.group(2).upper(), text)
 
 
