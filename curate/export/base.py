@@ -343,6 +343,9 @@ def _size_notes(clip: Clip, width: int, height: int, p: Mapping[str, Any]) -> It
         if max(ratio, 1 / ratio) > p["aspect_factor"]:
             yield Note(clip.clip_id, "aspect", f"{width}x{height} is too far from {p['size'][0]}x{p['size'][1]}", True)
     if p.get("size") and (width < p["size"][0] or height < p["size"][1]):
+        if p.get("drops_smaller"):
+            yield Note(clip.clip_id, "too_small", f"{width}x{height} is smaller than {p['size'][0]}x{p['size'][1]}, which the target drops", True)
+            return
         yield Note(clip.clip_id, "upscaled", f"{width}x{height} is smaller than {p['size'][0]}x{p['size'][1]}", False)
 
 

@@ -106,7 +106,8 @@ def ai_toolkit(job: Job) -> None:
     for lang, rows in _by_language(job):
         for clip, text in rows:
             job.place(clip, lang)
-            job.write(f"{lang}/{clip.stem}.txt", text + "\n")
+            # No line end: the loader takes the file to the last character.
+            job.write(f"{lang}/{clip.stem}.txt", text)
         # Prose holds commas: shuffle_tokens would cut sentences at them.
         data = {
             "folder_path": str((job.out / lang).absolute()), "caption_ext": "txt", "num_frames": p["frames"]["train"], "resolution": [480],

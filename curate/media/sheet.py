@@ -20,8 +20,10 @@ from curate.workspace import write_atomic
 CELL = 200
 TITLE = 18
 _STYLE = (
-    "body{font:14px/1.5 system-ui,'Noto Sans SC',sans-serif;margin:2em;max-width:90em}table{border-collapse:collapse}"
-    "td,th{border:1px solid #ccc;padding:.3em .6em;vertical-align:top;text-align:left}img{display:block;max-width:640px}.bad{background:#fee}"
+    "body{font:14px/1.5 system-ui,'Noto Sans SC',sans-serif;margin:2em auto;max-width:60em;padding:0 1em}section{border-top:1px solid #ccc;padding:.6em 0 1em}"
+    "h2{font-size:1em;margin:.2em 0}p{margin:.3em 0}img{display:block;max-width:100%;margin:.5em 0}.bad{background:#fee}"
+    "dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(11em,1fr));gap:.1em 1.2em;margin:.4em 0}dl div{display:flex;justify-content:space-between}"
+    "dt{color:#666}dd{margin:0;overflow-wrap:anywhere}"
 )
 _SHOWN = (
     "codec", "width", "height", "rotation", "frames", "fps", "constant_fps", "duration_s", "audio", "black", "frozen", "duplicate", "brightness",
@@ -150,20 +152,20 @@ def page(rows: Sequence[Mapping[str, Any]], pictures: Mapping[str, str], titles:
     body = []
     for row in rows:
         path = str(row["path"])
-        values = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(_text(row[k]))}</td></tr>" for k in _SHOWN if row.get(k) is not None)
+        values = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(_text(row[k]))}</dd></div>" for k in _SHOWN if row.get(k) is not None)
         picture = f'<img src="{html.escape(pictures[path])}" alt="">' if path in pictures else ""
         title = html.escape((titles or {}).get(path) or "")
         fault = "" if row.get("ok") else f"<p>{html.escape(str(row.get('reason')))}: {html.escape(str(row.get('note') or ''))}</p>"
         label = f"<p>AIGC: {html.escape(str(row['ai_label']))}</p>" if row.get("ai_label") else ""
         body.append(
-            f'<tr class="{"" if row.get("ok") else "bad"}"><td><b>{html.escape(Path(path).name)}</b><p>{title}</p>{fault}{label}{picture}</td>'
-            f"<td><table>{values}</table></td></tr>"
+            f'<section class="{"" if row.get("ok") else "bad"}"><h2>{html.escape(Path(path).name)}</h2><p>{title}</p>{fault}{label}{picture}'
+            f"<dl>{values}</dl></section>"
         )
     head = f"{len(rows)} 段视频 · clips, {sum(not r.get('ok') for r in rows)} 段无法读取 · unreadable"
     policy = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'"
     return (
         f'<!doctype html><html lang="zh"><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>Clips</title><style>{_STYLE}</style><h1>{head}</h1><table>{''.join(body)}</table></html>\n"
+        f"<title>Clips</title><style>{_STYLE}</style><h1>{head}</h1>{''.join(body)}</html>\n"
     )
 
 
@@ -195,7 +197,7 @@ def report(paths: Sequence[str], out: Path, pool: Pool, titles: Mapping[str, str
         images, _ = strip(pool, path)
         if images:
             pictures[path] = f"clip-{number:05d}.jpg"
-            save(contact_sheet([((titles or {}).get(path) or Path(path).name, images, "")]), out / pictures[path], origin.get("aigc_raw"))
+            save(contact_sheet([(Path(path).name, images, "")]), out / pictures[path], origin.get("aigc_raw"))
         rows.append(row)
     write_atomic(out / "clips.html", page(rows, pictures, titles).encode())
     return rows
