@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from curate.decisive import content_differs, content_words, decisive_words, differ
+from curate.decisive import content_differs, decisive_words, differ
 from curate.embed import encode_unique
 from curate.errors import DataError
 from curate.schema import stable_key
@@ -93,54 +93,28 @@ def _evidence(a: Side, b: Side, changed: list[tuple[str, str, str]], chars: Mapp
     """Evidence that two pairs say different things.
 
     What truly differs differs in every language that was changed; in one alone it is a matter of wording. One word replaced in otherwise equal words
-    makes another caption too (small edits and paraphrases change the words in several places), unless the other language stayed as it was.
+    makes another caption too (a paraphrase changes the words all over), unless the other language stayed as it was.
     """
     strong = [differ([w for w in a.decisive if w.startswith(lang)], [w for w in b.decisive if w.startswith(lang)]) for lang, _, _ in changed]
     if strong and all(strong):
         return strong[0]
-    if changed and all(_denials(x, lang) != _denials(y, lang) for lang, x, y in changed):
+    # In otherwise equal words; a paraphrase may deny the contrary.
+    if changed and all(chars[lang] >= MINIMAL and _denials(x, lang) != _denials(y, lang) for lang, x, y in changed):
         return f"denied in one only ({changed[0][0]})"
-    replaced = {lang: content_differs(x, y, lang) for lang, x, y in changed}
-    minimal = [lang for lang, _, _ in changed if replaced[lang] and chars[lang] >= MINIMAL]
-    # Synonyms here and there are small edits; a word of its own in every language, or in the one place that was touched, is another caption.
-    if whole and minimal and (any(strong) or all(replaced.values()) or all(edits(x, y, lang) <= 1 for lang, x, y in changed)):
+    minimal = [lang for lang, x, y in changed if chars[lang] >= MINIMAL and content_differs(x, y, lang)]
+    if whole and minimal:
         return next((s for s in strong if s), f"one word replaced ({minimal[0]})")
     return ""
 
 
 _DENIAL = {
     "zh": re.compile("[不没未无](?![断停远同少仅禁住数边尽已时久绝息])"),
-    "en": re.compile(r"\b(?:not|no|never|cannot|without|nobody|\w+n t|\w+nt)\b"),
+    "en": re.compile(r"\b(?:not|no|never|cannot|without|nobody|(?:is|are|was|were|do|does|did|has|have|ca|wo|could|would)n ?t)\b"),
 }
-# Characters that carry grammar and not content.
-_GRAMMAR = frozenset("的了着在正把将于以用给为与和里中上下到地得被由从向对位名个一只条")
 
 
 def _denials(key: str, lang: str) -> bool:
     return _DENIAL[lang].search(key) is not None
-
-
-def edits(a: str, b: str, lang: str) -> int:
-    """Count the places in which two comparison keys say something with other content.
-
-    Args:
-        a: comparison key of one caption.
-        b: comparison key of the other.
-        lang: ``zh`` or ``en``.
-
-    Example:
-        >>> edits("男孩第一次站上梅花桩", "女孩第一次站上梅花桩", "zh"), edits("渔民收起网船舱里全是小银鱼", "渔夫收网船舱里满是银鱼", "zh")
-        (1, 4)
-    """
-    x: Sequence[str] = [c for c in a if c not in _GRAMMAR] if lang == "zh" else [w for w in a.split() if w in content_words(a)]
-    y: Sequence[str] = [c for c in b if c not in _GRAMMAR] if lang == "zh" else [w for w in b.split() if w in content_words(b)]
-    places, last = 0, -1
-    for op in Levenshtein.opcodes(x, y):
-        if op.tag != "equal":
-            # A replacement beside an insertion is one place.
-            places += op.src_start != last
-            last = op.src_end
-    return places
 
 
 def judge(pairs: Sequence[Mapping[str, Any]], res: Resources) -> list[dict[str, Any]]:
