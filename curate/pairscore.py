@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from curate.decisive import content_differs, decisive_words, differ
+from curate.decisive import content_differs, content_words, decisive_words, differ
 from curate.embed import encode_unique
 from curate.errors import DataError
 from curate.schema import stable_key
@@ -82,6 +82,8 @@ def score(a: Side, b: Side, cosine: Mapping[str, float]) -> tuple[float, str, st
     changed = [(lang, x, y) for lang, x, y in shared if x != y]
     close = max(min(chars.values()), meaning)
     evidence = _evidence(a, b, changed, chars, whole=len(changed) == len(shared))
+    if evidence == OPEN:
+        return round(0.5 * close + 0.1, 4), "near" if min(chars.values()) >= NEAR else "paraphrase", evidence
     if evidence:
         return round(0.5 * close, 4), "different", evidence
     near = min(chars.values()) >= NEAR
@@ -101,12 +103,18 @@ def _evidence(a: Side, b: Side, changed: list[tuple[str, str, str]], chars: Mapp
     # In otherwise equal words; a paraphrase may deny the contrary.
     if changed and all(chars[lang] >= MINIMAL and _denials(x, lang) != _denials(y, lang) for lang, x, y in changed):
         return f"denied in one only ({changed[0][0]})"
-    minimal = [lang for lang, x, y in changed if chars[lang] >= MINIMAL and content_differs(x, y, lang)]
-    if whole and minimal:
+    replaced = {lang: content_differs(x, y, lang) for lang, x, y in changed}
+    minimal = [lang for lang, _, _ in changed if replaced[lang] and chars[lang] >= MINIMAL]
+    # Synonyms here and there are small edits; a word of its own in every language, or in the one place that was touched, is another caption.
+    if whole and minimal and (any(strong) or all(replaced.values()) or all(edits(x, y, lang) <= 1 for lang, x, y in changed)):
         return next((s for s in strong if s), f"one word replaced ({minimal[0]})")
-    return ""
+    return OPEN if whole and minimal else ""
 
 
+# Several small edits, of which one may be another word: between what is surely the same and what is surely not.
+OPEN = "several small edits"
+# Characters that carry grammar and not content.
+_GRAMMAR = frozenset("的了着在正把将于以用给为与和里中上下到地得被由从向对位名个一只条")
 _DENIAL = {
     "zh": re.compile("[不没未无](?![断停远同少仅禁住数边尽已时久绝息])"),
     "en": re.compile(r"\b(?:not|no|never|cannot|without|nobody|(?:is|are|was|were|do|does|did|has|have|ca|wo|could|would)n ?t)\b"),
@@ -115,6 +123,30 @@ _DENIAL = {
 
 def _denials(key: str, lang: str) -> bool:
     return _DENIAL[lang].search(key) is not None
+
+
+def edits(a: str, b: str, lang: str) -> int:
+    """Count the places in which two comparison keys differ in content.
+
+    Args:
+        a: comparison key of one caption.
+        b: comparison key of the other.
+        lang: ``zh`` or ``en``.
+
+    Example:
+        >>> edits("男孩第一次站上梅花桩", "女孩第一次站上梅花桩", "zh")
+        1
+    """
+    kept = (content_words(a), content_words(b))
+    x: Sequence[str] = [c for c in a if c not in _GRAMMAR] if lang == "zh" else [w for w in a.split() if w in kept[0]]
+    y: Sequence[str] = [c for c in b if c not in _GRAMMAR] if lang == "zh" else [w for w in b.split() if w in kept[1]]
+    places, last = 0, -1
+    for op in Levenshtein.opcodes(x, y):
+        if op.tag != "equal":
+            # A replacement beside an insertion is one place.
+            places += op.src_start != last
+            last = op.src_end
+    return places
 
 
 def judge(pairs: Sequence[Mapping[str, Any]], res: Resources) -> list[dict[str, Any]]:
