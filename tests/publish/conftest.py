@@ -134,8 +134,11 @@ def draw(path: Path, frames: int, width: int = 832, height: int = 480, fps: int 
 
 @pytest.fixture(scope="session")
 def with_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return release_with_clips(tmp_path_factory.mktemp("clips"))
+
+
+def release_with_clips(folder: Path) -> Path:
     """A release with clips: most of six seconds, one short, one that is no mp4, one row in Chinese only, two captions for one clip."""
-    folder = tmp_path_factory.mktemp("clips")
     (folder / "clips").mkdir()
     draw(folder / "clips" / "clip-000.mp4", 144)
     draw(folder / "short.mp4", 20)

@@ -16,6 +16,8 @@ import types
 from pathlib import Path
 from typing import Any
 
+from tests.publish import loaders_more
+
 
 def _shells(checkout: Path, *packages: str) -> None:
     """Packages without their ``__init__``, so that only the module of the data set runs."""
@@ -220,6 +222,7 @@ def capcut_cli(export: Path, checkout: Path) -> dict[str, Any]:
 
 
 LOADERS = {
+    **loaders_more.LOADERS,
     "musubi-tuner": musubi,
     "cogvideox": cogvideox,
     "diffsynth-studio": diffsynth,

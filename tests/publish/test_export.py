@@ -186,6 +186,7 @@ def test_ltx_videox_simpletuner_aitoolkit(done: Export) -> None:
     assert backends[0]["video"]["min_frames"] >= backends[0]["video"]["num_frames"]
     clips = done("simpletuner").path / "clips"
     assert all(p.with_suffix(".txt").read_text(encoding="utf-8").strip() for p in clips.glob("*.mp4"))
+    assert all(not p.read_text(encoding="utf-8").endswith("\n") for p in done("ai-toolkit").path.glob("*/*.txt")), "its loader keeps line ends"
     config = yaml.safe_load((done("ai-toolkit").path / "config_zh.yaml").read_text(encoding="utf-8"))["datasets"][0]
     assert config["shuffle_tokens"] is False
     assert all(p.with_suffix(".txt").exists() for p in Path(config["folder_path"]).glob("*.mp4"))
