@@ -168,6 +168,8 @@ class Person:
         self.page.get_by_text("审阅人" if lang == "zh" else "Reviewer", exact=False).first.wait_for(timeout=60_000)
         if not page:
             self.page.locator(".st-key-k-k").wait_for(timeout=60_000)
+        # Drawn last of all: what comes before it has been mounted and listens.
+        self.page.wait_for_function("() => window.leishuKeys", timeout=60_000)
         self.settle()
 
     def press(self, key: str) -> None:
