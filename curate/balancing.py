@@ -103,7 +103,8 @@ def balance(frame: pl.DataFrame, res: Resources, params: Mapping[str, Any], targ
     ]
     vectors = None
     if "zh_vector" in ready.columns:
-        both = unit(sum(np.asarray(ready.get_column(c).to_numpy(), np.float32) for c in ("zh_vector", "en_vector")))
+        zh, en = (np.asarray(ready.get_column(c).to_numpy(), np.float32) for c in ("zh_vector", "en_vector"))
+        both = unit(zh + en)
         vectors = dict(zip(ready.get_column("id"), both, strict=True))
     before = evenness.measure(ready.select("id", "cells").iter_rows(), vectors)
     after = evenness.measure(ready.filter(got.get_column("drop").is_null()).select("id", "cells").iter_rows(), vectors)

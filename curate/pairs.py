@@ -36,6 +36,8 @@ class Thresholds(Protocol):
     @property
     def semantic(self) -> float: ...
     @property
+    def semantic_single(self) -> float | None: ...
+    @property
     def within_clip(self) -> str: ...
     @property
     def across_clips(self) -> bool: ...
@@ -366,7 +368,9 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
     for vectors, has in ((zh, has_zh), (en, has_en)):
         at = np.flatnonzero(has[left] & has[right])
         score[at] = np.minimum(score[at], vectors.cosine(left[at], right[at]))
-    keep = (score >= params.semantic) & _allowed(_numbers(rows.clips), left, right, params)
+    both = has_zh[left] & has_zh[right] & has_en[left] & has_en[right]
+    least = np.where(both, params.semantic, max(params.semantic, params.semantic_single or 0.0))
+    keep = (score >= least) & _allowed(_numbers(rows.clips), left, right, params)
     left, right, score = left[keep], right[keep], score[keep]
     keep = unvetoed(rows, left, right) if params.veto else np.ones(len(left), bool)
     return Found(left[keep], right[keep], np.full(int(keep.sum()), 2, np.int8), np.round(score[keep], 4).astype(np.float32))

@@ -22,6 +22,7 @@ class DedupParams(Params):
         steps: which steps run.
         near: least similarity of the characters (Levenshtein, 0 to 1) of a near duplicate.
         semantic: least cosine of a semantic duplicate; depends on the embedder, see ``curate dedup --pairs``.
+        semantic_single: the same where two rows share one language only, which is weaker evidence; ``semantic`` if not given.
         within_clip: whether captions of one clip can be duplicates of each other: ``none``, ``exact`` or ``all``.
         across_clips: whether captions of different clips can be duplicates.
         bands: bands of the MinHash search; more finds more and costs more.
@@ -31,6 +32,7 @@ class DedupParams(Params):
     steps: tuple[StepName, ...] = ("exact", "near", "semantic")
     near: float = Field(0.8, ge=0.5, le=1)
     semantic: float = Field(0.92, ge=0.5, le=1)
+    semantic_single: float | None = Field(None, ge=0.5, le=1)
     within_clip: Literal["none", "exact", "all"] = "exact"
     across_clips: bool = True
     bands: int = Field(24, ge=1, le=128)

@@ -165,3 +165,14 @@ def test_cuts_agree_with_running_at_them(res: Resources) -> None:
         assert sum(r["dup_kind"] == "semantic" for r in got) == cut.dropped
     assert [c.dropped for c in found.cuts] == sorted((c.dropped for c in found.cuts), reverse=True)
     assert "0.90" in "\n".join(found.lines())
+
+
+def test_one_language_alone_may_need_to_be_surer() -> None:
+    res = plain.default_resources()
+    first, second = "李白举杯邀月，衣袖扫翻酒壶，盛唐的月光洒满花间。", "月下花丛中，盛唐诗人李白向天举杯，袖子带倒了酒壶。"
+    a, b = res.need_embedder().encode([first, second])
+    cosine = float(a @ b)
+    rows = [{"id": "a", "zh": first}, {"id": "b", "zh": second}]
+    low = {"semantic": cosine - 0.05}
+    assert {r["dup_kind"] for r in plain.dedup(plain.from_rows(rows), res, low)} == {None, "semantic"}
+    assert {r["dup_kind"] for r in plain.dedup(plain.from_rows(rows), res, {**low, "semantic_single": cosine + 0.05})} == {None}

@@ -42,7 +42,8 @@ def test_saved_and_read_heads_decide_alike(tmp_path: Path) -> None:
     head = Head(weights, np.zeros(3, np.float32), np.array([0.4, 0.4, 0.5], np.float32), 0.25, memory, "e" * 64)
     head.save(tmp_path / "head.npz")
     again = load(tmp_path / "head.npz")
-    assert again is not None and again.encoder == "e" * 64
+    assert again is not None
+    assert again.encoder == "e" * 64
     terms = np.zeros((len(vectors), 5), np.float32)
     for a, b in zip(head.decide(vectors, terms), again.decide(vectors, terms), strict=True):
         assert np.array_equal(a, b)
