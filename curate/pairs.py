@@ -162,9 +162,9 @@ _PAIRS = 1 << 18
 def _bags(texts: list[str]) -> npt.NDArray[np.uint8]:
     """Count the letters of each text by class, up to 255 each."""
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))
-    codes = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32).astype(np.int64)
+    codes = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
     # Neighbours in the alphabet go to classes of their own; Han characters are spread by a multiplier.
-    classes = np.where(codes < 128, codes, codes * 40503 >> 4) % _CLASSES
+    classes = np.where(codes < 128, codes, codes * np.uint32(40503) >> np.uint32(4)) % np.uint32(_CLASSES)
     out = np.zeros((len(texts), _CLASSES), np.uint8)
     for start in range(0, len(texts), 1 << 16):
         stop = min(start + (1 << 16), len(texts))
@@ -216,7 +216,10 @@ def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
     keys = _near_candidates(rows, reps, params.bands)
     texts = (rows.zh_keys, rows.en_keys)
     sizes = [np.fromiter(map(len, t), np.int64, n) for t in texts]
-    bags = [_bags(t) for t in texts]
+    # Only rows of some candidate pair are counted.
+    named = np.zeros(n, bool)
+    named[keys // n] = named[keys % n] = True
+    bags = [_bags([t if wanted else "" for t, wanted in zip(column, named.tolist(), strict=True)]) for column in texts]
     clips = _numbers(rows.clips)
     lefts, rights, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
     for start in range(0, len(keys), _PAIRS):
