@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -244,6 +245,8 @@ def _fill(job: _Job, table: pl.DataFrame, staging: Path) -> ReleaseResult:
         if len(part):
             rows.update({w.path: w for w in releasedata.write_split(part, split, staging, spec.formats)})
     layout, config = configs(table, spec.formats)
+    # ``datasets`` names its cache after these lines and not after the files: without this a new release would load as an older one of its name.
+    config[0]["description"] = f"rows {hashlib.sha256(table.write_ndjson().encode()).hexdigest()[:16]}"
     with_media = table.get_column("file_name").drop_nulls().len() if "file_name" in table.columns else 0
     values = {
         "name": spec.name, "version": spec.version, "date": spec.date or _epoch_day() or str(job.manifest["finished_at"])[:10], "license": spec.license,

@@ -16,7 +16,8 @@ import pytest
 from curate import releasedata, reviewfacts
 from curate.errors import PublishRefused, RecipeError, UsageError
 from curate.release import ReleaseResult, make, verify
-from tests.publish.conftest import PROSE, rows
+from curate.run import run
+from tests.publish.conftest import PROSE, rows, write_project
 
 Project = Callable[..., Path]
 
@@ -86,6 +87,18 @@ def test_load_dataset_offline(released: tuple[Path, ReleaseResult], tmp_path: Pa
     assert {k: len(v) for k, v in got.items()} == {k: v["rows"] for k, v in released[1].facts["by_split"].items()}
     for split, items in got.items():
         assert items == pl.read_parquet(folder / "data" / split / "captions.parquet").to_dicts()
+
+
+def test_another_release_of_the_same_name_is_not_taken_from_the_cache(tmp_path: Path) -> None:
+    code = "import datasets, sys; print(sum(len(s) for s in datasets.load_dataset(sys.argv[1], cache_dir=sys.argv[2]).values()))"
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    for name, data in (("one", rows()), ("two", rows()[:-2])):
+        recipe = write_project(tmp_path / name, data=data)
+        run(recipe)
+        made = make(recipe)
+        command = [sys.executable, "-c", code, str(made.path), str(tmp_path / "cache")]
+        got = subprocess.run(command, capture_output=True, text=True, env=env, check=True)
+        assert int(got.stdout.splitlines()[-1]) == sum(v["rows"] for v in made.facts["by_split"].values())
 
 
 @pytest.mark.parametrize(
