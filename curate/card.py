@@ -11,7 +11,7 @@ import yaml
 
 from curate import licenses, plots
 from curate.coverage import Coverage, sentences
-from curate.data import data_path
+from curate.data import data_path, read_yaml
 from curate.errors import MissingExtra
 from curate.prose import SECTIONS, Prose
 from curate.stages.coverage import LIVING
@@ -159,7 +159,7 @@ def render(
     sections = {name: (prose.get(name, lang) if prose else "") or missing for name in SECTIONS}
     if sections["title"] == missing:
         sections["title"] = str(facts["name"])
-    names = yaml.safe_load((folder / "columns.yaml").read_text(encoding="utf-8"))
+    names = read_yaml(folder / "columns.yaml")
     text = env.get_template(f"card_{lang}.md.j2").render(
         f=facts, p=sections, sentences=sentences(coverage, taxonomy, lang), figures=figures, license=license,
         creators=("、" if lang == "zh" else ", ").join(prose.creators) if prose and prose.creators else missing,
@@ -231,7 +231,7 @@ def check_front_matter(text: str) -> list[str]:
     if not found:
         return ["README.md has no front matter between --- lines"]
     head = yaml.safe_load(found.group(1))
-    rules = yaml.safe_load((data_path("data_cards") / "template" / "hub_rules.yaml").read_text(encoding="utf-8"))
+    rules = read_yaml(data_path("data_cards") / "template" / "hub_rules.yaml")
     out = [f"{k}: {v!r} is not a lowercase code of 2 or 3 letters" for k in ("language",) for v in head[k] if not re.fullmatch(r"[a-z]{2,3}", v)]
     for key, allowed in rules.items():
         values = head.get(key, [])

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from curate import licenses
 from curate.card import tags_of_language
-from curate.data import data_path
+from curate.data import data_path, read_yaml
 from curate.errors import DataError
 from curate.prose import Prose
 from curate.releasedata import Written
@@ -131,7 +130,7 @@ def build(values: Mapping[str, Any], prose: Prose | None, table: pl.DataFrame, s
         staging: the release folder, with its data files written.
         rows: data files by path.
     """
-    meanings = yaml.safe_load((data_path("data_cards") / "template" / "columns.yaml").read_text(encoding="utf-8"))
+    meanings = read_yaml(data_path("data_cards") / "template" / "columns.yaml")
     kinds = table.group_by("split").agg(pl.col("media").mode().first()) if "file_name" in table.columns else None
     clips: dict[str, str] = {}
     if kinds is not None:

@@ -1,11 +1,15 @@
-"""Where the data files are: inside the installed package, or at the top of a checkout."""
+"""Where the data files are, inside the installed package or at the top of a checkout; and how small files are read."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from curate.errors import CurateError
+import yaml
+
+from curate.errors import CurateError, DataError
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -38,6 +42,33 @@ def read_yaml(path: Path) -> Any:
     Args:
         path: the file, UTF-8.
     """
-    import yaml
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
+
+def json_lines(path: Path, what: str) -> Iterator[tuple[int, Any]]:
+    """Read a small JSON Lines file of a user, all of whose lines must be right.
+
+    Args:
+        path: the file, UTF-8 with or without a byte order mark.
+        what: what it holds, for errors: ``the prompts``.
+
+    Yields:
+        Number and value of each line that is not blank. A line ends at ``\\n`` alone: captions may hold U+2028 and the like.
+
+    Raises:
+        DataError: the file cannot be read, or a line is no JSON; names it.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as e:
+        raise DataError(f"cannot read {what} in {path}: {e}") from e
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except json.JSONDecodeError as e:
+                raise DataError(f"{path}:{number}: no JSON: {e}", hint="one JSON object a line") from e

@@ -52,12 +52,12 @@ def read_prompts(path: Path) -> list[Prompt]:
     try:
         raw = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() == ".txt":
-            values: list[object] = list(raw.splitlines())
+            values: list[object] = [*raw.split("\n")]
         elif path.suffix.lower() == ".json":
             whole = json.loads(raw)
             values = whole if isinstance(whole, list) else [whole]
         else:
-            values = [json.loads(line) for line in raw.splitlines() if line.strip()]
+            values = [json.loads(line) for line in raw.split("\n") if line.strip()]
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as e:
         raise DataError(f"{path} cannot be read as prompts: {e}", hint="UTF-8 text, JSON or JSON Lines") from e
     out = [Prompt(path.name, n, text.strip()) for n, value in enumerate(values, 1) for text in _texts(value) if text.strip()]

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-import yaml
-
-from curate.data import data_path
+from curate.data import data_path, read_yaml
 from curate.errors import did_you_mean
 
 UNKNOWN = ("", "unknown", "noassertion", "none", "other", "n/a", "null")
@@ -40,7 +38,7 @@ class License:
 @lru_cache(maxsize=1)
 def table() -> Mapping[str, License]:
     """Return the known licences by SPDX id."""
-    raw = yaml.safe_load((data_path("data_cards") / "licenses.yaml").read_text(encoding="utf-8"))
+    raw = read_yaml(data_path("data_cards") / "licenses.yaml")
     return {key: License(key, **value) for key, value in raw.items()}
 
 

@@ -5,7 +5,6 @@ The score is for judging and for choosing thresholds; the ``dedup`` stage finds 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
+from curate.data import json_lines
 from curate.decisive import content_differs, content_words, decisive_words, differ
 from curate.embed import encode_unique
 from curate.errors import DataError
@@ -182,17 +182,11 @@ def judge_file(path: Path, res: Resources, options: Mapping[str, Any]) -> Judged
         DataError: a line is no pair; names it.
     """
     pairs = []
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as e:
-        raise DataError(f"cannot read the pairs in {path}: {e}") from e
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-                pairs.append({"id": row["id"], **{k: row.get(k) for k in ("a_zh", "a_en", "b_zh", "b_en")}})
-            except (json.JSONDecodeError, KeyError, TypeError) as e:
-                raise DataError(f"{path}:{number}: expected id, a_zh, a_en, b_zh, b_en: {e}") from e
+    for number, row in json_lines(path, "the pairs"):
+        try:
+            pairs.append({"id": row["id"], **{k: row.get(k) for k in ("a_zh", "a_en", "b_zh", "b_en")}})
+        except (KeyError, TypeError, AttributeError) as e:
+            raise DataError(f"{path}:{number}: expected id, a_zh, a_en, b_zh, b_en: {e}") from e
     rows = judge(pairs, res)
     return Judged(rows, summary(rows, pairs))
 

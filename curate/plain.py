@@ -5,7 +5,6 @@ The very same stage functions run as in a recipe. Rows keep the user's own ids; 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from curate import readers, stages
+from curate.data import json_lines
 from curate.embed import Embedder, UseEmbedder, make_embedder
 from curate.errors import DataError, UsageError, did_you_mean
 from curate.lexicon import Lexicon
@@ -374,17 +374,10 @@ def read_queries(query: str | None, path: Path | None) -> list[dict[str, str]]:
     if path is None:
         return [{"id": "query", "query": str(query)}]
     out = []
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as e:
-        raise DataError(f"cannot read the questions in {path}: {e}") from e
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, row in json_lines(path, "the questions"):
         try:
-            row = json.loads(line)
             out.append({"id": str(row["id"]), "query": str(row["query"])})
-        except (json.JSONDecodeError, KeyError, TypeError) as e:
+        except (KeyError, TypeError) as e:
             raise DataError(f'{path}:{number}: expected {{"id": …, "query": …}}: {e}') from e
     return out
 

@@ -184,7 +184,8 @@ def parse_yaml(text: str, where: str) -> Any:
         RecipeError: broken YAML or a doubled key; names the line.
     """
     try:
-        return yaml.load(text, Loader=_LineLoader)  # noqa: S506 - a SafeLoader subclass
+        loader = _LineLoader(text)
+        return loader.get_single_data()
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-import yaml
 
 from curate.cells import guard
-from curate.data import PACKAGE
+from curate.data import PACKAGE, read_yaml
 from curate.errors import DataError, UsageError, did_you_mean
 from curate.text import han_count
 from curate.workspace import write_atomic
@@ -138,7 +137,7 @@ class Job:
 @lru_cache(maxsize=1)
 def profiles() -> dict[str, dict[str, Any]]:
     """Return the constraint profiles by target."""
-    loaded: dict[str, dict[str, Any]] = yaml.safe_load((PACKAGE / "export" / "profiles.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, dict[str, Any]] = read_yaml(PACKAGE / "export" / "profiles.yaml")
     return loaded
 
 

@@ -8,8 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from curate.data import read_yaml
 from curate.errors import RecipeError, did_you_mean
 from curate.media.quality import SCORERS
 
@@ -40,8 +39,7 @@ class Rule:
 
 @lru_cache(maxsize=1)
 def _all() -> dict[str, Any]:
-    text = (Path(__file__).parent / "presets.yaml").read_text(encoding="utf-8")
-    return dict(yaml.safe_load(text))
+    return dict(read_yaml(Path(__file__).parent / "presets.yaml"))
 
 
 def names() -> list[str]:

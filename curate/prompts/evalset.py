@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from curate import __version__, plain
 from curate.coverage import even_targets
+from curate.data import read_yaml
 from curate.errors import DataError
 from curate.export.base import to_csv
 from curate.lexicon import Lexicon
@@ -56,7 +55,7 @@ def build(n: int, seed: int = 0, res: Resources | None = None) -> tuple[list[dic
 
 
 def _must_not(row: Mapping[str, Any], theme: str, era: str) -> list[dict[str, str]]:
-    extra = yaml.safe_load((Path(__file__).resolve().parent / "must_not.yaml").read_text(encoding="utf-8"))
+    extra = read_yaml(Path(__file__).resolve().parent / "must_not.yaml")
     pairs = [(p.zh, p.en) for p in Book.shipped().must_not[era]]
     pairs += [tuple(x.split(" | ")) for x in extra.get(theme, [])]
     text = f"{row['zh']} {row['en']}".lower()

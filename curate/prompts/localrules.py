@@ -9,8 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from curate.data import read_yaml
 from curate.errors import DataError
 from curate.prompts.phrase import Noun, read
 from curate.prompts.slots import LIVING, Book, span
@@ -95,7 +94,7 @@ def _words(raw: Mapping[str, Sequence[str]]) -> re.Pattern[str]:
 @lru_cache(maxsize=1)
 def load() -> Rules:
     """Read the rules beside this module."""
-    raw = yaml.safe_load((Path(__file__).resolve().parent / "localize.yaml").read_text(encoding="utf-8"))
+    raw = read_yaml(Path(__file__).resolve().parent / "localize.yaml")
     order = Book.shipped().order
     native = {}
     for row, lines in raw["native"].items():

@@ -14,8 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from curate.data import json_lines, read_yaml
 from curate.errors import DataError, UsageError, did_you_mean
 from curate.export import base
 from curate.export.capcut import stamp, wrap
@@ -50,7 +49,7 @@ class Packed:
 
 @lru_cache(maxsize=1)
 def _data() -> dict[str, Any]:
-    raw = yaml.safe_load((Path(__file__).resolve().parent / "packs.yaml").read_text(encoding="utf-8"))
+    raw = read_yaml(Path(__file__).resolve().parent / "packs.yaml")
     if not isinstance(raw, dict):
         raise DataError("packs.yaml: expected a mapping")
     return raw
@@ -363,17 +362,7 @@ def read_prompts(path: Path) -> list[dict[str, Any]]:
         DataError: a line is no prompt; names it.
     """
     out = []
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as e:
-        raise DataError(f"cannot read the prompts in {path}: {e}") from e
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as e:
-            raise DataError(f"{path}:{number}: no JSON: {e}", hint="prompts are JSON Lines") from e
+    for number, row in json_lines(path, "the prompts"):
         if not isinstance(row, dict) or not (row.get("zh") or row.get("en")):
             raise DataError(f"{path}:{number}: expected an object with zh or en")
         out.append(

@@ -9,10 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from curate import plain
-from curate.data import data_path
+from curate.data import data_path, read_yaml
 from curate.errors import DataError, UsageError, need_extra
 from curate.lexicon import cells, read_tsv
 from curate.prompts.pack import Count, _limits, _spec, counter
@@ -26,7 +24,7 @@ REPEATED = 3
 
 @lru_cache(maxsize=1)
 def _data() -> dict[str, Any]:
-    raw = yaml.safe_load((Path(__file__).resolve().parent / "quality.yaml").read_text(encoding="utf-8"))
+    raw = read_yaml(Path(__file__).resolve().parent / "quality.yaml")
     if not isinstance(raw, dict):
         raise DataError("quality.yaml: expected a mapping")
     return raw

@@ -13,8 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import yaml
-
+from curate.data import read_yaml
 from curate.errors import DataError
 
 LIVING = "living"
@@ -171,7 +170,7 @@ class Book:
 
 
 def _yaml(name: str) -> dict[str, Any]:
-    value = yaml.safe_load((_FOLDER / name).read_text(encoding="utf-8"))
+    value = read_yaml(_FOLDER / name)
     if not isinstance(value, dict):
         raise DataError(f"{name}: expected a mapping")
     return value

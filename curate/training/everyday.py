@@ -7,14 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from curate.data import read_yaml
 
 WORDS = Path(__file__).parent / "everyday.yaml"
 
 
 @lru_cache(maxsize=1)
 def _words() -> dict[str, Any]:
-    return dict(yaml.safe_load(WORDS.read_text(encoding="utf-8")))
+    return dict(read_yaml(WORDS))
 
 
 def sentences(count: int, seed: int) -> list[str]:

@@ -27,22 +27,6 @@ def _shells(checkout: Path, *packages: str) -> None:
         sys.modules[name] = module
 
 
-def _torchvision() -> None:
-    """The CPU build of torch has no compiled operators of torchvision; its Python parts import all the same without them."""
-    import torch
-
-    original = torch.library.register_fake
-
-    def lenient(op: Any, *args: Any, **kwargs: Any) -> Any:
-        return (lambda f: f) if isinstance(op, str) and op.startswith("torchvision::") else original(op, *args, **kwargs)
-
-    torch.library.register_fake = lenient
-    import torchvision
-
-    assert torchvision.__version__
-    torch.library.register_fake = original
-
-
 def musubi(export: Path, checkout: Path) -> dict[str, Any]:
     """musubi-tuner: its strict configuration schema, its blueprint, and the batches it would encode."""
     sys.path.insert(0, str(checkout / "src"))
@@ -64,7 +48,7 @@ def musubi(export: Path, checkout: Path) -> dict[str, Any]:
 
 def cogvideox(export: Path, checkout: Path) -> dict[str, Any]:
     """CogVideoX: the functions its data set reads lists and frames with."""
-    _torchvision()
+    loaders_more.vision()
     spec = importlib.util.spec_from_file_location("cog_utils", checkout / "finetune/datasets/utils.py")
     assert spec is not None
     assert spec.loader is not None
@@ -78,7 +62,7 @@ def cogvideox(export: Path, checkout: Path) -> dict[str, Any]:
 
 def diffsynth(export: Path, checkout: Path) -> dict[str, Any]:
     """DiffSynth-Studio: UnifiedDataset on each language."""
-    _torchvision()
+    loaders_more.vision()
     _shells(checkout, "diffsynth", "diffsynth.core", "diffsynth.core.data")
     spec = importlib.util.spec_from_file_location("diffsynth.core.data.unified_dataset", checkout / "diffsynth/core/data/unified_dataset.py")
     assert spec is not None
@@ -100,7 +84,7 @@ def diffsynth(export: Path, checkout: Path) -> dict[str, Any]:
 
 def simpletuner(export: Path, checkout: Path) -> dict[str, Any]:
     """SimpleTuner: its own validation of the back end's configuration."""
-    _torchvision()
+    loaders_more.vision()
     _shells(checkout, "simpletuner", "simpletuner.helpers", "simpletuner.helpers.data_backend", "simpletuner.helpers.data_backend.config")
     from simpletuner.helpers.data_backend.config.image import ImageBackendConfig
 
@@ -126,7 +110,7 @@ def _stubs(*names: str) -> None:
 
 def open_sora(export: Path, checkout: Path) -> dict[str, Any]:
     """Open-Sora 2.0: VideoTextDataset reads the table, Bucket places every row, one clip is decoded for its bucket."""
-    _torchvision()
+    loaders_more.vision()
     import torchvision.io
 
     for name in ("read_video", "write_video"):
@@ -166,7 +150,7 @@ def open_sora(export: Path, checkout: Path) -> dict[str, Any]:
 
 def open_sora_plan(export: Path, checkout: Path) -> dict[str, Any]:
     """Open-Sora-Plan 1.3: T2V_dataset builds its index and decodes one clip for 93x352x640."""
-    _torchvision()
+    loaders_more.vision()
     _shells(checkout, "opensora", "opensora.dataset", "opensora.utils")
     _stubs("wandb", "accelerate", "accelerate.logging", "torch.utils.tensorboard", "opensora.npu_config", "opensora.models", "torch_npu")
     diffusers = types.ModuleType("diffusers")
@@ -200,7 +184,7 @@ def open_sora_plan(export: Path, checkout: Path) -> dict[str, Any]:
 
 def videotuna(export: Path, checkout: Path) -> dict[str, Any]:
     """VideoTuna: DatasetFromCSV at 320x512, 16 frames, interval 3."""
-    _torchvision()
+    loaders_more.vision()
     import torchvision.io
 
     for name in ("read_video", "write_video"):

@@ -39,7 +39,7 @@ def _module(path: Path, name: str) -> Any:
     return module
 
 
-def _vision() -> None:
+def vision() -> None:
     """Import torchvision without the compiled operators, which the CPU build of torch does not have."""
     import torch
 
@@ -57,7 +57,7 @@ def _vision() -> None:
 
 def _video_io() -> None:
     """The functions that newer torchvision no longer has; the loaders read through PyAV or decord."""
-    _vision()
+    vision()
     import torchvision.io
 
     for name in ("read_video", "write_video"):
@@ -86,7 +86,7 @@ def open_sora_1(export: Path, checkout: Path) -> dict[str, Any]:
 
 def videox_fun(export: Path, checkout: Path) -> dict[str, Any]:
     """VideoX-Fun: ImageVideoDataset; every row is asked for directly, as its loop takes another one for a bad one and never ends."""
-    _vision()
+    vision()
     _shells(checkout, "videox_fun", "videox_fun.data")
     from videox_fun.data.dataset_image_video import ImageVideoDataset
 
@@ -115,7 +115,7 @@ def _typer_fault(parse: Any, text: str) -> str | None:
 
 def ltx(export: Path, checkout: Path) -> dict[str, Any]:
     """LTX-Video-Trainer: MediaDataset of its script, with buckets as its command line takes them."""
-    _vision()
+    vision()
     _stubs("pillow_heif", "transformers", "transformers.utils", "transformers.utils.logging")
     _stubs("ltxv_trainer", "ltxv_trainer.ltxv_utils", "ltxv_trainer.model_loader", "ltxv_trainer.utils")
     module = _module(checkout / "scripts" / "process_videos.py", "ltx_process_videos")
@@ -134,7 +134,7 @@ def ltx(export: Path, checkout: Path) -> dict[str, Any]:
 
 def ltx_2(export: Path, checkout: Path) -> dict[str, Any]:
     """LTX-2 ltx-trainer: MediaDataset of its script with the column ``video``."""
-    _vision()
+    vision()
     _stubs("pillow_heif", "transformers", "transformers.utils", "transformers.utils.logging", "torchaudio", "accelerate")
     _stubs("ltx_core", "ltx_core.model", "ltx_core.model.audio_vae", "ltx_core.types", "ltx_trainer", "ltx_trainer.model_loader", "ltx_trainer.utils")
     root = checkout / "packages" / "ltx-trainer"
@@ -211,7 +211,7 @@ def ai_toolkit(export: Path, checkout: Path) -> dict[str, Any]:
     """ai-toolkit: DatasetConfig takes the YAML block, AiToolkitDataset finds clips and captions and puts them into buckets."""
     import yaml
 
-    _vision()
+    vision()
     sys.path.insert(0, str(checkout))
     _stubs("torchaudio", "torchao", "torchao.quantization", "torchao.quantization.quant_primitives", "albumentations", "transformers", "diffusers")
     for name in (
