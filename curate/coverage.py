@@ -272,7 +272,8 @@ def _zh_sentences(cov: Coverage, taxonomy: Taxonomy, top: Callable[[str, Mapping
         few = len(missing) <= MANY_ERAS
         out.append(f"完全缺失的时代：{'、'.join(missing)}。" if few else f"{len(taxonomy.era_ids)} 个时代中有 {len(missing)} 个完全缺失。")
     if cov.regions:
-        out.append(f"地域以 {top('regions', cov.regions, 4)} 为多，{len(taxonomy.region_ids) - len(cov.regions)} 个地域没有片段。")
+        none = len(taxonomy.region_ids) - len(cov.regions)
+        out.append(f"地域以 {top('regions', cov.regions, 4)} 为多，{f'{none} 个地域没有片段' if none else '各地域都有片段'}。")
     share = f"{cov.allowed_cells} 个“主题×时代”格子中有 {cov.covered * 100:.1f}% 非空"
     out.append(f"{share}；有效格子数 {cov.effective_cells:.1f}，基尼系数 {cov.gini:.2f}（0 为均匀，1 为集中于一格）。")
     return out
@@ -295,7 +296,8 @@ def _en_sentences(cov: Coverage, taxonomy: Taxonomy, top: Callable[[str, Mapping
             f"Missing altogether: {', '.join(missing)}." if few else f"{len(missing)} of {len(taxonomy.era_ids)} periods are missing altogether."
         )
     if cov.regions:
-        out.append(f"By region it is mostly {top('regions', cov.regions, 4)}; {len(taxonomy.region_ids) - len(cov.regions)} regions have no clip.")
+        none = len(taxonomy.region_ids) - len(cov.regions)
+        out.append(f"By region it is mostly {top('regions', cov.regions, 4)}; {f'{none} regions have no clip' if none else 'every region has some'}.")
     share = f"{cov.covered * 100:.1f} % of the {cov.allowed_cells} cells of theme × period are filled"
     out.append(f"{share}; effective number of cells {cov.effective_cells:.1f}, Gini {cov.gini:.2f} (0 even, 1 all in one cell).")
     return out
