@@ -207,6 +207,8 @@ def _start(job: _Job, engine: str) -> dict[str, Any]:
     return {
         "format": 1,
         "run_id": f"{stamp}-{digest[:6]}-{secrets.token_hex(2)}",
+        # Two runs can start in one second, and clocks go back: which is the newest is counted.
+        "number": 1 + max((r.get("number", 0) for r in job.ws.runs()), default=0),
         "recipe_name": job.recipe.name,
         "recipe_sha256": digest,
         "base": str(job.base),

@@ -265,10 +265,8 @@ class Workspace:
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the manifests of all runs, oldest first."""
-        out = []
-        for path in sorted((self.root / "runs").glob("*/manifest.json")):
-            out.append(json.loads(path.read_text(encoding="utf-8")))
-        return out
+        found = [json.loads(p.read_text(encoding="utf-8")) for p in (self.root / "runs").glob("*/manifest.json")]
+        return sorted(found, key=lambda r: (r.get("number", 0), r["run_id"]))
 
     def last_run(self) -> dict[str, Any]:
         """Return the manifest of the newest finished run.

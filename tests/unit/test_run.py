@@ -11,6 +11,7 @@ import tempfile
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,25 @@ def test_a_second_run_is_cached_and_changes_nothing(tmp_path: Path) -> None:
     assert all(s["cached"] for s in second.manifest["steps"])
     assert part_bytes(second.workspace) == before
     assert second.run_id != first.run_id
+
+
+def test_the_newest_run_is_the_one_that_started_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also within one second, and when the clock went back."""
+    tokens = iter(["ffff", "cccc", "bbbb", "aaaa"])
+    stamps = iter(["20260102-000000", "20260101-000000", "20260101-000000", "20260101-000000"])
+
+    class Clock(datetime):
+        def strftime(self, format: str) -> str:
+            return next(stamps)
+
+    recipe = project(tmp_path, rows=[{"zh": "江上赛龙舟"}], steps=("normalize",))
+    module = sys.modules["curate.run"]
+    monkeypatch.setattr(module, "datetime", Clock)
+    monkeypatch.setattr(module.secrets, "token_hex", lambda _n: next(tokens))
+    started = [run(recipe).run_id for _ in range(4)]
+    ws = Workspace(recipe.parent / "recipe-ws")
+    assert [r["run_id"] for r in ws.runs()] == started
+    assert ws.last_run()["run_id"] == started[-1]
 
 
 def test_a_change_redoes_what_follows_only(tmp_path: Path) -> None:
