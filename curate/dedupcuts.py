@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from curate import pairs, plain, stages
+from curate import pairs, plain, semantic, stages
 from curate.stage import Resources
 
 LOWEST = 0.8
@@ -70,11 +70,11 @@ def survey(frame: pl.DataFrame, res: Resources, params: Mapping[str, Any] | None
     before = pairs.exact_pairs(rows, now.within_clip, now.across_clips)
     reps = np.setdiff1d(np.arange(len(rows)), before.right)
     before = before.joined(pairs.near_pairs(rows, reps, now))
-    found = pairs.semantic_pairs(rows, reps, ready, wide, res.seed)
+    found = semantic.semantic_pairs(rows, reps, ready, wide, res.seed)
     known = set(zip(before.left.tolist(), before.right.tolist(), strict=True))
     fresh = np.array([p not in known for p in zip(found.left.tolist(), found.right.tolist(), strict=True)], dtype=bool)
     found = pairs.Found(*(x[fresh] for x in found))
-    held = pairs.unvetoed(rows, found.left, found.right) if now.veto else np.ones(len(found.left), bool)
+    held = semantic.unvetoed(rows, found.left, found.right) if now.veto else np.ones(len(found.left), bool)
     cuts = sorted({*CUTS, now.semantic})
     out = []
     for low, high in zip(cuts, [*cuts[1:], 2.0], strict=True):

@@ -1,4 +1,4 @@
-"""Duplicate pairs: how they are found, verified, vetoed and turned into verdicts.
+"""Duplicate pairs of like characters: how they are found, verified, vetoed and turned into verdicts (``semantic`` has those of like meaning).
 
 Everything works on row numbers in a canonical order (by preference), so the outcome cannot depend on the order, the
 partition or the threads of the input.
@@ -7,7 +7,6 @@ partition or the threads of the input.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -16,7 +15,7 @@ import polars as pl
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from curate import minhash, neighbours
+from curate import minhash
 from curate.decisive import content_differs, content_words, contradict, words_differ
 from curate.schema import DUP_KIND
 from curate.unionfind import join_pairs
@@ -84,6 +83,20 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def has(self, lang: str) -> npt.NDArray[np.bool_]:
+        """Say which rows have a caption in a language."""
+        keys = self.zh_keys if lang == "zh" else self.en_keys
+        return np.fromiter(map(bool, keys), bool, len(keys))
+
+    def keys(self, lang: str, at: Ints) -> list[str]:
+        """Return the comparison keys of some rows."""
+        keys = self.zh_keys if lang == "zh" else self.en_keys
+        return [keys[i] for i in at.tolist()]
+
+    def clip_numbers(self) -> Ints:
+        """Return a number per row, equal for rows of one clip."""
+        return numbers(self.clips)
+
     @classmethod
     def from_frame(cls, df: pl.DataFrame) -> Rows:
         """Sort the rows by preference: people's captions first, both languages, longer, smaller id."""
@@ -140,20 +153,30 @@ def exact_pairs(rows: Rows, within: str, across: bool) -> Found:
     return Found(np.array(left, np.int64), np.array(right, np.int64), np.zeros(count, np.int8), np.ones(count, np.float32))
 
 
-def _numbers(values: list[str]) -> Ints:
-    """Number the distinct values."""
+def numbers(values: list[str]) -> Ints:
+    """Number the distinct values.
+
+    Args:
+        values: any texts.
+    """
     seen: dict[str, int] = {}
     return np.fromiter((seen.setdefault(v, len(seen)) for v in values), np.int64, len(values))
 
 
-def _allowed(clips: Ints, left: Ints, right: Ints, params: Thresholds) -> npt.NDArray[np.bool_]:
+def allowed(clips: Ints, left: Ints, right: Ints, params: Thresholds) -> npt.NDArray[np.bool_]:
+    """Say which pairs may be duplicates of each other, going by their clips.
+
+    Args:
+        clips: a number per row, equal for rows of one clip.
+        left: one row of each pair.
+        right: the other.
+        params: whether pairs within and across clips count.
+    """
     same = clips[left] == clips[right]
-    allowed: npt.NDArray[np.bool_] = (~same & params.across_clips) | (same & (params.within_clip == "all"))
-    return allowed
+    may: npt.NDArray[np.bool_] = (~same & params.across_clips) | (same & (params.within_clip == "all"))
+    return may
 
 
-# Characters in common from which a replaced word counts as the only difference.
-MINIMAL = 0.6
 # Letters of a text are counted in this many classes: enough to tell most pairs apart without looking at the order.
 _CLASSES = 64
 _PAIRS = 1 << 18
@@ -196,8 +219,14 @@ def _may_agree(bags: npt.NDArray[np.uint8], sizes: Ints, left: Ints, right: Ints
     return keep
 
 
-def _char_similarity(a: list[str], b: list[str], least: float) -> Floats:
-    # What lies below the cut comes back as 0 and is not computed to the end.
+def similarity(a: list[str], b: list[str], least: float) -> Floats:
+    """Return how far the characters of two lists of texts agree, 0 to 1.
+
+    Args:
+        a: texts.
+        b: as many texts.
+        least: what lies below comes back as 0.
+    """
     found = process.cpdist(a, b, scorer=Levenshtein.normalized_similarity, score_cutoff=least, dtype=np.float32)
     return np.asarray(found, dtype=np.float32)
 
@@ -220,11 +249,11 @@ def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
     named = np.zeros(n, bool)
     named[keys // n] = named[keys % n] = True
     bags = [_bags([t if wanted else "" for t, wanted in zip(column, named.tolist(), strict=True)]) for column in texts]
-    clips = _numbers(rows.clips)
+    clips = rows.clip_numbers()
     lefts, rights, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
     for start in range(0, len(keys), _PAIRS):
         left, right = keys[start : start + _PAIRS] // n, keys[start : start + _PAIRS] % n
-        keep = _allowed(clips, left, right, params)
+        keep = allowed(clips, left, right, params)
         shared = np.zeros(len(left), bool)
         for size, bag in zip(sizes, bags, strict=True):
             both = (size[left] > 0) & (size[right] > 0)
@@ -236,14 +265,14 @@ def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
         for text, size in zip(texts, sizes, strict=True):
             at = np.flatnonzero((size[left] > 0) & (size[right] > 0) & (score >= least))
             if len(at):
-                similar = _char_similarity([text[i] for i in left[at].tolist()], [text[i] for i in right[at].tolist()], least)
+                similar = similarity([text[i] for i in left[at].tolist()], [text[i] for i in right[at].tolist()], least)
                 score[at] = np.minimum(score[at], similar)
         keep = np.round(score, 4) >= params.near
         lefts.append(left[keep])
         rights.append(right[keep])
         scores.append(score[keep])
     left, right, score = np.concatenate(lefts), np.concatenate(rights), np.concatenate(scores)
-    keep = ~_content_differs(rows, left, right) if params.veto else np.ones(len(left), bool)
+    keep = ~differing(rows, left, right) if params.veto else np.ones(len(left), bool)
     return _vetoed(rows, left[keep], right[keep], score[keep], 1, params.veto)
 
 
@@ -253,7 +282,7 @@ def _near_candidates(rows: Rows, reps: Ints, bands: int) -> Ints:
     Two rows that both have Chinese must nearly agree in Chinese, so the English bands are searched only where a row has none.
     """
     n = len(rows)
-    has_zh = np.fromiter(map(bool, rows.zh_keys), bool, n)
+    has_zh = rows.has("zh")
     found = [np.zeros(0, np.int64)]
     if len(reps):
         a, b = minhash.band_pairs(rows.zh_sig[reps], bands)
@@ -264,8 +293,14 @@ def _near_candidates(rows: Rows, reps: Ints, bands: int) -> Ints:
     return minhash.distinct(np.concatenate(found))
 
 
-def _content_differs(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
-    """Say which pairs differ by whole words in every language that both have: another event shows in both, a slip of one writer does not."""
+def differing(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+    """Say which pairs differ by whole words in every language that both have: another event shows in both, a slip of one writer does not.
+
+    Args:
+        rows: canonical rows.
+        left: one row of each pair.
+        right: the other.
+    """
     out = np.zeros(len(left), bool)
     words: dict[int, frozenset[str]] = {}
 
@@ -282,9 +317,20 @@ def _content_differs(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool
 
 def _vetoed(rows: Rows, left: Ints, right: Ints, score: Floats, kind: int, veto: bool) -> Found:
     if veto and len(left):
-        keep = np.array([not _contradict(rows, a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool)
+        keep = ~contradicting(rows, left, right)
         left, right, score = left[keep], right[keep], score[keep]
     return Found(left, right, np.full(len(left), kind, np.int8), np.round(score, 4).astype(np.float32))
+
+
+def contradicting(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+    """Say which pairs a decisive word contradicts.
+
+    Args:
+        rows: canonical rows.
+        left: one row of each pair.
+        right: the other.
+    """
+    return np.array([bool(_contradict(rows, a, b)) for a, b in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool)
 
 
 def _contradict(rows: Rows, a: int, b: int) -> str:
@@ -294,105 +340,6 @@ def _contradict(rows: Rows, a: int, b: int) -> str:
         return ""
     keys = (("zh", rows.zh_keys), ("en", rows.en_keys))
     return contradict(x, y, [lang for lang, k in keys if k[a] and k[b] and k[a] != k[b]])
-
-
-def _one_word_replaced(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
-    """Pairs of like meaning that are the same but for a word, in both languages: 川剧 for 京剧 is another caption, not a paraphrase."""
-    alike = np.zeros(len(left), bool)
-    for keys in (rows.zh_keys, rows.en_keys):
-        texts = [keys[i] for i in left.tolist()], [keys[i] for i in right.tolist()]
-        alike |= (_char_similarity(*texts, MINIMAL) >= MINIMAL) & np.array([bool(x and y) for x, y in zip(*texts, strict=True)], dtype=bool)
-    out = np.zeros(len(left), bool)
-    at = np.flatnonzero(alike)
-    out[at] = _content_differs(rows, left[at], right[at])
-    return out
-
-
-class _Vectors:
-    """The vectors of one language as they are stored; only the rows asked for are copied and widened."""
-
-    def __init__(self, df: pl.DataFrame, name: str, order: Ints) -> None:
-        # Part by part: at a million rows one more copy of all vectors would not fit.
-        self.stored = [chunk.to_numpy() for chunk in df.get_column(name).get_chunks()]
-        self.starts = np.cumsum([0, *map(len, self.stored)])
-        self.order = order
-
-    def rows(self, at: Ints) -> Floats:
-        """Return some rows, by their canonical number, as float32."""
-        places = self.order[at]
-        if len(self.stored) == 1:
-            return np.ascontiguousarray(self.stored[0][places], dtype=np.float32)
-        out = np.empty((len(places), self.stored[0].shape[1]), np.float32)
-        chunk = np.searchsorted(self.starts, places, side="right") - 1
-        for i in np.unique(chunk).tolist():
-            mine = np.flatnonzero(chunk == i)
-            out[mine] = self.stored[i][places[mine] - self.starts[i]]
-        return out
-
-    def rows_of(self, some: Ints, at: Ints) -> Floats:
-        """Return ``rows`` of places in a choice of rows."""
-        return self.rows(some[at])
-
-    def cosine(self, left: Ints, right: Ints) -> Floats:
-        """Return the cosine of pairs of rows, rounded to 5 digits so that no order of adding can be seen."""
-        out = np.empty(len(left), np.float32)
-        for start in range(0, len(left), 1 << 15):
-            s = slice(start, start + (1 << 15))
-            out[s] = np.round(np.einsum("ij,ij->i", self.rows(left[s]).astype(np.float64), self.rows(right[s]).astype(np.float64)), 5)
-        return out
-
-
-def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds, seed: int) -> Found:
-    """Find pairs that mean the same in every language that both have.
-
-    Args:
-        rows: canonical rows.
-        reps: rows left after the exact step.
-        df: the frame with vectors.
-        params: thresholds.
-        seed: seed of the clustering of large sets.
-    """
-    n = len(rows)
-    zh, en = _Vectors(df, "zh_vector", rows.order), _Vectors(df, "en_vector", rows.order)
-    has_zh, has_en = (np.array([bool(t) for t in keys], dtype=bool) for keys in (rows.zh_keys, rows.en_keys))
-    found: list[Ints] = []
-    # Two rows that both have Chinese must agree in Chinese, so English is searched only for pairs of which one row has none.
-    for vectors, has, needed in ((zh, has_zh, None), (en, has_en, ~has_zh)):
-        at = reps[has[reps]]
-        wanted = None if needed is None else needed[at]
-        if len(at) > 1 and (wanted is None or wanted.any()):
-            keys = neighbours.candidates(partial(vectors.rows_of, at), len(at), params.semantic - 1e-4, seed, wanted)
-            found.append(at[keys // len(at)] * n + at[keys % len(at)])
-    keys = minhash.distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
-    left, right = keys // n, keys % n
-    if not len(left):
-        return Found.none()
-    score = np.ones(len(left), np.float32)
-    for vectors, has in ((zh, has_zh), (en, has_en)):
-        at = np.flatnonzero(has[left] & has[right])
-        score[at] = np.minimum(score[at], vectors.cosine(left[at], right[at]))
-    both = has_zh[left] & has_zh[right] & has_en[left] & has_en[right]
-    least = np.where(both, params.semantic, max(params.semantic, params.semantic_single or 0.0))
-    keep = (score >= least) & _allowed(_numbers(rows.clips), left, right, params)
-    left, right, score = left[keep], right[keep], score[keep]
-    keep = unvetoed(rows, left, right) if params.veto else np.ones(len(left), bool)
-    return Found(left[keep], right[keep], np.full(int(keep.sum()), 2, np.int8), np.round(score[keep], 4).astype(np.float32))
-
-
-def unvetoed(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
-    """Say which pairs of like meaning no decisive word contradicts.
-
-    Args:
-        rows: canonical rows.
-        left: one row of each pair.
-        right: the other.
-    """
-    if not len(left):
-        return np.ones(0, bool)
-    keep: npt.NDArray[np.bool_] = ~_one_word_replaced(rows, left, right)
-    at = np.flatnonzero(keep)
-    keep[at] = [not _contradict(rows, a, b) for a, b in zip(left[at].tolist(), right[at].tolist(), strict=True)]
-    return keep
 
 
 def verdicts(rows: Rows, found: Found) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from curate import pairs
+from curate import pairs, semantic
 from curate.schema import DUP_KIND
 from curate.stage import Params, Resources, Stage
 
@@ -71,7 +71,7 @@ def dedup(df: pl.DataFrame, params: DedupParams, res: Resources) -> pl.DataFrame
     if "near" in params.steps:
         found = found.joined(pairs.near_pairs(rows, reps, params))
     if "semantic" in params.steps and "zh_vector" in df.columns:
-        found = found.joined(pairs.semantic_pairs(rows, reps, df, params, res.seed))
+        found = found.joined(semantic.semantic_pairs(rows, reps, df, params, res.seed))
     return pairs.verdicts(rows, found)
 
 
