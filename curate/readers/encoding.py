@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from curate.text import script_of
@@ -131,3 +132,61 @@ def _common_share(text: str) -> float:
         return 0.0
     share = sum(c in _COMMON for c in letters) / len(letters)
     return share if script_of("".join(letters[:200])) != "none" else 0.0
+
+
+def wide_lines(data: bytes, codec: str) -> Iterator[tuple[int, str | None, bytes]]:
+    """Cut a file whose characters are 2 or 4 bytes into lines, so that a broken byte costs its own line only.
+
+    A byte too many or too few leaves a line with a broken character; the next line is found by its line end, wherever that lies.
+
+    Args:
+        data: the whole file.
+        codec: ``utf-16``, ``utf-32``, or one of them with the order of its bytes.
+
+    Yields:
+        Line number, text without its line end (``None`` if it does not decode), and its bytes.
+
+    Example:
+        >>> [text for _, text, _ in wide_lines("唐\\n代".encode("utf-16"), "utf-16")]
+        ['唐', '代']
+    """
+    named, start = _byte_order(data, codec)
+    try:
+        text = data[start:].decode(named)
+    except UnicodeDecodeError:
+        yield from _mended(data, start, named)
+        return
+    # The lines of a file: CR, LF and CR LF, and nothing else (not U+2028, which stands inside captions).
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n") if text else (), 1):
+        yield number, line.removeprefix("\ufeff"), line.encode("utf-8", "surrogatepass")
+
+
+def _byte_order(data: bytes, codec: str) -> tuple[str, int]:
+    """Return the codec with its byte order, and the length of the byte order mark."""
+    wide = codec[:6]
+    for order in ("le", "be"):
+        mark = "\ufeff".encode(f"{wide}-{order}")
+        if data.startswith(mark) and codec in (wide, f"{wide}-{order}"):
+            return f"{wide}-{order}", len(mark)
+    return (codec, 0) if codec != wide else (f"{wide}-le", 0)
+
+
+def _mended(data: bytes, start: int, codec: str) -> Iterator[tuple[int, str | None, bytes]]:
+    end = "\n".encode(codec)
+    number = 1
+    while start < len(data):
+        at = data.find(end, start)
+        # Half of the last character may look like the first half of a line end: prefer the one that lies on a character.
+        if at >= 0 and (at - start) % len(end) and data.startswith(end, at + len(end) - (at - start) % len(end)):
+            at += len(end) - (at - start) % len(end)
+        raw = data[start : at if at >= 0 else len(data)]
+        start = at + len(end) if at >= 0 else len(data)
+        try:
+            pieces: list[str] = raw.decode(codec).removeprefix("\ufeff").removesuffix("\r").split("\r")
+        except UnicodeDecodeError:
+            yield number, None, raw
+            number += 1 + raw.decode(codec, "replace").removesuffix("\r").count("\r")
+            continue
+        for piece in pieces:
+            yield number, piece, piece.encode()
+            number += 1

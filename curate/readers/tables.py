@@ -15,7 +15,7 @@ from curate.cells import MARK, unguard
 from curate.errors import DataError
 from curate.readers.base import MAX_CAPTION_CHARS, RAW_LIMIT, Bad, Batch, Reader, half_surrogate, parse_json
 from curate.readers.csvrows import Lines, header, records
-from curate.readers.encoding import SAMPLE, detect
+from curate.readers.encoding import SAMPLE, detect, wide_lines
 from curate.stage import Params
 
 BATCH = 20_000
@@ -70,14 +70,9 @@ def _codec(path: Path, params: TextParams) -> tuple[str, list[str]]:
 
 
 def _lines(path: Path, codec: str) -> Iterator[tuple[int, str | None, bytes]]:
-    """Yield line number, text (``None`` if it does not decode) and bytes; wide codecs are decoded whole."""
+    """Yield line number, text (``None`` if it does not decode) and bytes."""
     if codec.startswith(("utf-16", "utf-32")):
-        try:
-            text = path.read_bytes().decode(codec)
-        except UnicodeDecodeError as e:
-            raise DataError(f"{path}: not valid {codec} at byte {e.start}", hint="save the file as UTF-8") from e
-        for number, line in enumerate(io.StringIO(text, newline=None), 1):
-            yield number, line.rstrip("\n").lstrip("\ufeff"), line.encode()
+        yield from wide_lines(path.read_bytes(), codec)
         return
     with _opened(path) as f:
         for number, raw in enumerate(iter(lambda: f.readline(MAX_LINE_BYTES + 1), b""), 1):

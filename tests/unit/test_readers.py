@@ -368,6 +368,31 @@ def test_binary_cells_that_are_no_text(tmp_path: Path) -> None:
     assert reasons(loaded.bad) == [(1, "bad_encoding")]
 
 
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("harm", ["lone surrogate", "byte lost", "byte too many"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_broken_byte_in_a_wide_file_costs_one_row(write: Write, codec: str, harm: str, ends: str) -> None:
+    text = ends.join(["id,zh", *(f"{i},唐代的舞者在宫殿里跳第{i}支舞一" for i in range(8))]) + ends
+    data = bytearray(text.encode(codec))
+    order = ("utf-16-le" if data.startswith(b"\xff\xfe") else codec) if codec != "utf-32" else "utf-32-le"
+    at = bytes(data).index("3支".encode(order))
+    if harm == "lone surrogate":
+        data[at : at + len("3".encode(order))] = "\ud800".encode(order, "surrogatepass")
+    elif harm == "byte lost":
+        del data[at]
+    else:
+        data.insert(at, 0x41)
+    loaded = plain.load(write("宽.csv", bytes(data)))
+    assert [r[0] for r in rows_of(loaded)] == [str(i) for i in range(8) if i != 3]
+    assert reasons(loaded.bad) == [(5, "bad_encoding")]
+    assert loaded.bad[0].raw in bytes(data) and loaded.bad[0].raw
+
+
+def test_a_sound_wide_file_keeps_odd_line_ends_inside_captions(write: Write) -> None:
+    loaded = plain.load(write("宽.jsonl", '{"id": "1", "zh": "龙舟\u2028竞渡"}\r{"id": "2", "zh": "舞狮"}\r\n\n{"id": "3", "zh": "端午"}'.encode("utf-16")))
+    assert [r[:2] for r in rows_of(loaded)] == [("1", "龙舟\u2028竞渡"), ("2", "舞狮"), ("3", "端午")]
+
+
 # -- clear errors
 
 
@@ -378,7 +403,7 @@ def test_binary_cells_that_are_no_text(tmp_path: Path) -> None:
         ("空.txt", b"# x\n", "no record"), ("空.json", b"", "not valid JSON"), ("空.json", b"[]", "no record"), ("空.parquet", b"", "not a Parquet file"),
         ("空.parquet", b"PAR1" * 20, "not a Parquet file"), ("空.tar", b"", "not a usable tar"), ("空.tar", b"x" * 2000, "not a usable tar"),
         ("列.csv", b"a,b\n1,2\n", "the columns are: a, b"), ("深.json", b"[" * 100_000, "not valid JSON"), ("大.json", b"[" + b"1" * 5000 + b"]", "not valid JSON"),
-        ("断.csv", "id,zh\n1,唐代".encode("utf-16") + b"\x00", "not valid utf-16"), ("未知.bin", b"abc", "set read:"),
+        ("断.csv", "id,zh\n1,唐代".encode("utf-16") + b"\x00", "no record"), ("未知.bin", b"abc", "set read:"),
     ],
 )  # fmt: skip
 def test_files_that_hold_nothing(write: Write, name: str, data: bytes, message: str) -> None:
