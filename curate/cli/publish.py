@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from curate.cli.show import JSON, emit, note, say, table, working
+from curate.errors import UsageError
 
 RECIPE = typer.Argument(Path("recipe.yaml"), help="The recipe (YAML) with a publish: block.")
 WORKSPACE = typer.Option(None, "--workspace", "-w", help="Workspace folder; beside the recipe by default.")
@@ -82,7 +83,7 @@ def publish(
 
 def export(
     target: str = typer.Argument(..., help="Target; 'list' shows all of them."),
-    release: Path = typer.Argument(None, help="The release folder."),
+    release: Path | None = typer.Argument(None, help="The release folder."),
     out: Path = typer.Option(None, "--out", "-o", help="A new folder; TARGET by default."),
     lang: str = typer.Option("auto", "--lang", help="auto, zh or en."),
     copy: bool = typer.Option(False, "--copy", help="Copy the media; links otherwise."),
@@ -93,17 +94,34 @@ def export(
     """Write a release in the form that a trainer, a service or an editor reads."""
     from curate import export as exports
 
-    if target == "list" or release is None:
+    if target == "list":
         rows = [(k, p["title"], p["kind"], "+".join(p["captions"]["langs"])) for k, p in exports.profiles().items()]
         emit(exports.profiles()) if as_json else table("export targets", ["target", "for", "kind", "captions"], rows)
         return
-    options = {key: value for key, _, value in (s.partition("=") for s in setting)}
+    if release is None:
+        exports.profile(target)
+        raise UsageError("which release?", hint=f"curate export {target} WORKSPACE/releases/NAME-VERSION; curate release RECIPE makes one")
     with working(f"exporting to {target}"):
-        done = exports.export(target, release, out or Path(target), lang, "copy" if copy else "link", split, options)
+        done = exports.export(target, release, out or Path(target), lang, "copy" if copy else "link", split, settings(setting))
+    left, changed = done.groups(), done.groups(left_out=False)
     if as_json:
-        emit({"target": target, "path": str(done.path), "clips": done.clips, "files": done.files, "notes": [n.__dict__ for n in done.notes]})
+        found = {"target": target, "path": str(done.path), "clips": done.clips, "files": done.files, "notes": [n.__dict__ for n in done.notes]}
+        emit({**found, "left_out": [g.__dict__ for g in left], "changed": [g.__dict__ for g in changed], "list": str(done.notes_file)})
         return
-    for n in done.left_out:
-        note(f"left out: {n.clip_id}: {n.reason} ({n.detail})")
-    changed = len(done.notes) - len(done.left_out)
-    say(f"{done.clips} clips for {target}, {len(done.left_out)} left out, {changed} remarks; see {done.path}")
+    for title, groups in (("left out", left), ("changed by the target", changed)):
+        for g in groups:
+            note(f"{title}: {g.reason} × {g.clips}: {g.detail}: {', '.join(g.examples[:3])}{' …' if g.clips > 3 else ''}")
+    many = f"{len({n.clip_id for n in done.left_out})} left out, {sum(g.clips for g in changed)} remarks"
+    say(f"{done.clips} clips for {target}, {many}{f', all named in {done.notes_file}' if done.notes else ''}; see {done.path / 'README.md'}")
+
+
+def settings(given: list[str]) -> dict[str, str]:
+    """Return KEY=VALUE options as a dict.
+
+    Raises:
+        UsageError: one has no ``=``.
+    """
+    for text in given:
+        if "=" not in text:
+            raise UsageError(f"--set {text!r} is no KEY=VALUE", hint="--set model=v6")
+    return {key: value for key, _, value in (s.partition("=") for s in given)}

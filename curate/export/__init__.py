@@ -10,10 +10,48 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from curate.errors import DataError, UsageError
+from curate.errors import DataError, UsageError, did_you_mean
 from curate.export.base import LANGS, Job, Media, Note, constrain, load_release, measured, profile, profiles, to_csv
 
-__all__ = ["Exported", "Job", "Note", "export", "profile", "profiles"]
+__all__ = ["Exported", "Group", "Job", "Note", "export", "grouped", "profile", "profiles"]
+# Kept out of the folder that a loader reads: several take every file beside the media for data.
+NOTES = "export/notes.jsonl"
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Group:
+    """Clips of which a target says the same.
+
+    Attributes:
+        clips: how many, each once.
+        detail: what is said of the first one.
+        examples: ids, in order.
+    """
+
+    reason: str
+    clips: int
+    detail: str
+    examples: list[str]
+
+
+def grouped(notes: Sequence[Note], left_out: bool) -> list[Group]:
+    """Return notes by reason, the most frequent first.
+
+    Args:
+        notes: of an export.
+        left_out: notes of clips left out, or of those that are only changed.
+
+    Example:
+        >>> grouped([Note("a", "no_media", "no file", True), Note("b", "no_media", "no file", True)], True)[0].clips
+        2
+    """
+    by_reason: dict[str, list[Note]] = {}
+    for n in notes:
+        if n.left_out is left_out:
+            by_reason.setdefault(n.reason, []).append(n)
+    groups = [Group(r, len({n.clip_id for n in ns}), ns[0].detail, list(dict.fromkeys(n.clip_id for n in ns))[:SHOWN]) for r, ns in by_reason.items()]
+    return sorted(groups, key=lambda g: (-g.clips, g.reason))
 
 
 @dataclass(frozen=True)
@@ -36,6 +74,19 @@ class Exported:
     def left_out(self) -> list[Note]:
         """Clips that are not in the export."""
         return [n for n in self.notes if n.left_out]
+
+    @property
+    def notes_file(self) -> Path:
+        """The file that names every clip that was left out or that the target changes."""
+        return self.path / NOTES
+
+    def groups(self, left_out: bool = True) -> list[Group]:
+        """Return the notes by reason, the most frequent first.
+
+        Args:
+            left_out: those who are not in the export, or those whom the target only changes.
+        """
+        return grouped(self.notes, left_out)
 
 
 def export(
@@ -70,6 +121,10 @@ def export(
         raise UsageError(f"unknown language {lang!r}", hint="auto, zh or en")
     if lang in LANGS and lang not in rule["captions"]["langs"]:
         raise UsageError(f"{rule['title']} does not read {lang!r}", hint=f"its text encoder reads {', '.join(rule['captions']['langs'])}")
+    unknown = [k for k in options or {} if k not in rule.get("options", ()) and rule["kind"] != "requests"]
+    if unknown:
+        known = rule.get("options", ())
+        raise UsageError(f"{target} takes no option {unknown[0]!r}", hint=did_you_mean(unknown[0], known) if known else "leave --set out")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", hint="choose a new folder")
     wanted = list(splits) or (["train"] if rule["kind"] == "training" and (release / "data" / "train").is_dir() else [])
@@ -97,9 +152,8 @@ def _writer(name: str) -> Callable[[Job], None]:
 
 def _finish(job: Job, total: int) -> None:
     """Write who was left out, who must be named, and how to start."""
-    # Kept out of the folder that a loader reads: several take every file beside the media for data.
     notes = [{"clip_id": n.clip_id, "reason": n.reason, "detail": n.detail, "left_out": n.left_out} for n in job.notes]
-    job.write("export/notes.jsonl", "".join(json.dumps(n, ensure_ascii=False) + "\n" for n in notes))
+    job.write(NOTES, "".join(json.dumps(n, ensure_ascii=False) + "\n" for n in notes))
     job.write(
         "export/attribution.csv", to_csv(("clip_id", "license", "attribution"), [(c.clip_id, c.license, c.attribution or "") for c in job.clips])
     )
@@ -107,13 +161,8 @@ def _finish(job: Job, total: int) -> None:
 
 
 def _count(notes: Sequence[Note], left_out: bool) -> list[str]:
-    got = Counter(n.reason for n in notes if n.left_out is left_out)
-    out = []
-    for reason, number in sorted(got.items()):
-        first = next(n for n in notes if n.reason == reason and n.left_out is left_out)
-        names = ", ".join(sorted({n.clip_id for n in notes if n.reason == reason and n.left_out is left_out})[:10])
-        out.append(f"- `{reason}` × {number} ({first.detail}): {names}{' …' if number > 10 else ''}")
-    return out
+    groups = grouped(notes, left_out)
+    return [f"- `{g.reason}` × {g.clips} ({g.detail}): {', '.join(g.examples)}{' …' if g.clips > len(g.examples) else ''}" for g in groups]
 
 
 def readme(job: Job, total: int) -> str:

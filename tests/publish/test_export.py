@@ -420,6 +420,46 @@ def test_command(with_clips: Path, tmp_path: Path) -> None:
     assert set(json.loads(shown.output)) == set(profiles())
 
 
+def test_command_groups_who_was_left_out(with_clips: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short"
+    shutil.copytree(with_clips, short)
+    gone = sorted((short / "data" / "train").rglob("*.mp4"))[1:]
+    for path in gone:
+        path.unlink()
+    ran = CliRunner().invoke(build(), ["export", "musubi-tuner", str(short), "--out", str(tmp_path / "m")])
+    assert ran.exit_code == 0, ran.output
+    lines = [line for line in ran.stderr.splitlines() if line.startswith("left out: no_media")]
+    assert len(lines) == 1, "one line per reason, not one per clip"
+    assert len(lines[0].rsplit(":", 1)[1].split(",")) <= 3
+    assert str(tmp_path / "m" / "export" / "notes.jsonl") in ran.stdout
+    told = [json.loads(line) for line in (tmp_path / "m" / "export" / "notes.jsonl").read_text(encoding="utf-8").splitlines()]
+    missing = {n["clip_id"] for n in told if n["reason"] == "no_media" and n["left_out"]}
+    assert len(missing) >= len(gone)
+    assert f"× {len(missing)}:" in lines[0]
+    out = json.loads(CliRunner().invoke(build(), ["export", "musubi-tuner", str(short), "--out", str(tmp_path / "j"), "--json"]).stdout)
+    group = next(g for g in out["left_out"] if g["reason"] == "no_media")
+    assert group["clips"] == len(missing)
+    assert len(group["examples"]) <= 10
+    assert {n["clip_id"] for n in out["notes"] if n["reason"] == "no_media"} == missing
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["wan-prompts"], "which release"),
+        (["wan-promts"], "wan-prompts"),
+        (["wan-prompts", "RELEASE", "--set", "model"], "no KEY=VALUE"),
+        (["wan-prompts", "RELEASE", "--set", "model=v6"], "takes no option 'model'"),
+        (["open-sora-plan", "RELEASE", "--set", "batsh=2"], "batch"),
+    ],
+)
+def test_command_says_what_is_missing(with_clips: Path, tmp_path: Path, args: list[str], said: str) -> None:
+    ran = CliRunner().invoke(build(), ["export", *[str(with_clips) if a == "RELEASE" else a for a in args], "-o", str(tmp_path / "x")])
+    assert isinstance(ran.exception, UsageError) or ran.exit_code == 2
+    assert said in f"{ran.exception} {getattr(ran.exception, 'hint', '')} {ran.output}"
+    assert not (tmp_path / "x").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "want"),
     [("龙舟　竞渡\n鼓声", "龙舟 竞渡 鼓声"), ("a\u200bb\u00a0c", "a b c"), ("e\u0301", "é"), ("《红楼梦》·林黛玉", "《红楼梦》·林黛玉")],
