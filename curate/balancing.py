@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import yaml
 
-from curate import evenness, plain, stages
+from curate import evenness, plain, quota, stages, targets
 from curate.embed import unit
-from curate.errors import DataError
 from curate.stage import Resources, call
 from curate.taxonomy import Taxonomy
 
@@ -50,18 +48,18 @@ class Balanced:
         return out
 
 
-def read_targets(text: str, taxonomy: Taxonomy, cells: Mapping[str, int], total: int) -> dict[str, int] | None:
+def read_targets(text: str, taxonomy: Taxonomy, cells: Mapping[str, int], total: int) -> dict[str, int]:
     """Return the clips wanted per cell.
 
     Args:
         text: ``even`` (the same for each cell of the taxonomy), ``natural`` (in proportion to what is there), or a YAML file of quotas
-            ``theme|era|region: clips``.
-        taxonomy: themes and eras.
+            ``theme|era|region: clips``, see ``targets.read``.
+        taxonomy: themes, eras and regions.
         cells: how many clips of each cell there are.
         total: clips wanted in all, for ``even`` and ``natural``.
 
     Raises:
-        DataError: the file is missing or no mapping of counts.
+        DataError: the file is missing, a name is unknown, or a number is no count.
     """
     if text in NAMES:
         from curate.coverage import even_targets
@@ -70,30 +68,24 @@ def read_targets(text: str, taxonomy: Taxonomy, cells: Mapping[str, int], total:
             return even_targets(taxonomy, total)
         whole = max(1, sum(cells.values()))
         return {c: max(1, round(total * n / whole)) for c, n in sorted(cells.items())}
-    try:
-        found = yaml.safe_load(Path(text).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise DataError(f"cannot read the targets in {text}: {e}", hint="even, natural, or a YAML file") from e
-    if not isinstance(found, dict) or not all(isinstance(v, int) and not isinstance(v, bool) for v in found.values()):
-        raise DataError(f"{text} is no list of targets", hint="one line per target: cuisine|song|sichuan: 200")
-    return {str(k): v for k, v in found.items()}
+    return targets.read(Path(text), taxonomy, axes=quota.AXES)
 
 
-def balance(frame: pl.DataFrame, res: Resources, params: Mapping[str, Any], targets: str = "", total: int = 0) -> Balanced:
+def balance(frame: pl.DataFrame, res: Resources, params: Mapping[str, Any], wanted: str = "", total: int = 0) -> Balanced:
     """Balance a pool as the stage does, and measure it before and after.
 
     Args:
         frame: records.
         res: resources.
         params: parameters of the stage ``balance``.
-        targets: ``even``, ``natural`` or a YAML file; empty for caps.
+        wanted: ``even``, ``natural`` or a YAML file; empty for caps.
         total: clips wanted in all with ``even`` and ``natural``; half of the pool if 0.
     """
     ready = plain.labelled(frame, res)
     options = dict(params)
-    if targets:
+    if wanted:
         counts = evenness.measure(ready.select("id", "cells").iter_rows())["cells"]
-        options["targets"] = read_targets(targets, res.need_taxonomy(), counts, total or max(1, ready.get_column("clip_id").n_unique() // 2))
+        options["targets"] = read_targets(wanted, res.need_taxonomy(), counts, total or max(1, ready.get_column("clip_id").n_unique() // 2))
     stage = stages.load()["balance"]
     got = call(stage, ready, stage.parse(options), res, "balance")
     columns = got.select("cell", "keep_prob", "drop", "drop_note").iter_rows()

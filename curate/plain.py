@@ -16,11 +16,11 @@ import polars as pl
 from curate import readers, stages
 from curate.data import json_lines
 from curate.embed import Embedder, UseEmbedder, make_embedder
-from curate.errors import DataError, UsageError, did_you_mean
+from curate.errors import DataError, UsageError
 from curate.lexicon import Lexicon
 from curate.readers.base import Bad
 from curate.readers.columns import Spec, completed, describe, guess, to_records
-from curate.recipe import Input, parse_yaml
+from curate.recipe import Input
 from curate.schema import RECORD, record_id
 from curate.search import Pool
 from curate.stage import Params, Resources, call
@@ -380,24 +380,3 @@ def read_queries(query: str | None, path: Path | None) -> list[dict[str, str]]:
         except (KeyError, TypeError) as e:
             raise DataError(f'{path}:{number}: expected {{"id": …, "query": …}}: {e}') from e
     return out
-
-
-def read_targets(path: Path, taxonomy: Taxonomy) -> dict[str, int]:
-    """Read targets per cell from YAML: ``theme|era: clips``, or nested ``theme: {era: clips}``.
-
-    Raises:
-        DataError: a name is unknown or a number is no count.
-    """
-    raw = parse_yaml(path.read_text(encoding="utf-8"), str(path))
-    flat: dict[str, Any] = {}
-    for key, value in (raw or {}).items():
-        flat.update({f"{key}|{era}": n for era, n in value.items()} if isinstance(value, dict) else {key: value})
-    for name, count in flat.items():
-        theme, _, era = str(name).partition("|")
-        if theme not in taxonomy.theme_ids:
-            raise DataError(f"{path}: unknown theme {theme!r}", hint=did_you_mean(theme, taxonomy.theme_ids))
-        if era not in (*taxonomy.era_ids, "living"):
-            raise DataError(f"{path}: unknown era {era!r}", hint=did_you_mean(era, [*taxonomy.era_ids, "living"]))
-        if not isinstance(count, int) or count < 0:
-            raise DataError(f"{path}: {name}: {count!r} is no count")
-    return {str(k): int(v) for k, v in flat.items()}

@@ -41,7 +41,7 @@ def fits(pattern: str, cell: str) -> bool:
         cell: ``theme|era|region``.
 
     Example:
-        >>> fits("cuisine|*|sichuan", "cuisine|living|sichuan"), fits("cuisine", "costume|tang|none")
+        >>> fits("cuisine|*|bashu", "cuisine|living|bashu"), fits("cuisine", "costume|tang|none")
         (True, False)
     """
     return all(want in ("*", have) for want, have in zip(pattern.split("|"), cell.split("|"), strict=False))

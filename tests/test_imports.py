@@ -20,7 +20,7 @@ LEVELS: list[tuple[int, str]] = [
     (6, "curate.run curate.ingest curate.release curate.hub curate.review curate.reviewpush curate.facts curate.reviewfacts curate.reviewmedia"),
     (
         5,
-        "curate.plain curate.pairscore curate.balancing curate.dedupcuts curate.lexicon_edit curate.explain curate.scaffold curate.card curate.croissant curate.prose curate.export*",
+        "curate.plain curate.pairscore curate.targets curate.balancing curate.dedupcuts curate.lexicon_edit curate.explain curate.scaffold curate.card curate.croissant curate.prose curate.export*",
     ),
     (4, "curate.prompts curate.prompts.slots curate.prompts.grammar"),
     (5, "curate.prompts.* curate.mediakey curate.releasedata curate.report curate.lint curate.engines"),

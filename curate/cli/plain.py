@@ -194,12 +194,13 @@ def coverage(
     """Report what a set holds of theme × era × region, and what is missing."""
     from curate import coverage as cov
     from curate import plain, report
+    from curate.targets import read as read_targets
 
     res = plain.default_resources(embedder, model)
     taxonomy = res.need_taxonomy()
     with working("tagging and counting"):
         frame = plain.labelled(_load(source, read).frame, res)
-        measured = cov.measure(frame, taxonomy, plain.read_targets(targets, taxonomy) if targets else None)
+        measured = cov.measure(frame, taxonomy, read_targets(targets, taxonomy) if targets else None)
         files = report.write(measured, taxonomy, out)
     if as_json:
         emit({**measured.to_json(), "files": [str(f) for f in files]})

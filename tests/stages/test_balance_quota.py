@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate import balancing, evenness, plain, quota, stages
+from curate import balancing, evenness, plain, quota, stages, targets
 from curate.errors import DataError, RecipeError
 from curate.stage import Resources, call
 
@@ -116,3 +116,37 @@ def test_a_pool_is_compared_before_and_after(res: Resources, tmp_path: Path) -> 
     assert sum(r["keep"] for r in natural.rows) < len(rows)
     with pytest.raises(DataError, match="nowhere"):
         balancing.balance(frame, res, {}, str(tmp_path / "nowhere.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "axes", "want"),
+    [
+        ("cuisine|song: 5\n", 2, {"cuisine|song": 5}), ("cuisine: {song: 5, living: 2}\n", 2, {"cuisine|song": 5, "cuisine|living": 2}),
+        ("cuisine: 5\ncostume|tang: 3\n", 3, {"cuisine": 5, "costume|tang": 3}), ("cuisine: {'*': {bashu: 5}}\n", 3, {"cuisine|*|bashu": 5}),
+        ("'*|tang': 4\nnone|qing|none: 0\n", 3, {"*|tang": 4, "none|qing|none": 0}), ("\ufeffcuisine | song : 1\n", 2, {"cuisine|song": 1}),
+    ],
+)  # fmt: skip
+def test_targets_of_a_file(tmp_path: Path, text: str, axes: int, want: dict[str, int]) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert targets.read(path, plain.shipped_taxonomy(), axes) == want
+    if axes == 3:
+        assert balancing.read_targets(str(path), plain.shipped_taxonomy(), {}, 0) == want
+
+
+@pytest.mark.parametrize(
+    ("text", "axes", "said"),
+    [
+        ("cusine: 5\n", 3, "cuisine"), ("cuisine|sung: 5\n", 3, "song"), ("cuisine|song|bashuu: 5\n", 3, "bashu"), ("costum|tang: 5\n", 2, "costume"),
+        ("cuisine: 5\n", 2, "theme|era"), ("cuisine|*: 5\n", 2, "unknown era"), ("a|b|c|d: 1\n", 3, "theme|era|region"), ("cuisine: -1\n", 3, "no count"),
+        ("cuisine: true\n", 3, "no count"), ("cuisine: 1.5\n", 3, "no count"), ("- cuisine\n", 3, "no list of targets"), ("", 3, "no list of targets"),
+        ("cuisine: 1\ncuisine: 2\n", 3, "cuisine"), ("cuisine: {song: 1}\ncuisine|song: 2\n", 2, "twice"), ("a: [\n", 3, "targets.yaml"),
+    ],
+)  # fmt: skip
+def test_targets_that_name_nothing(tmp_path: Path, text: str, axes: int, said: str) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError) as e:
+        targets.read(path, plain.shipped_taxonomy(), axes)
+    assert said in str(e.value)
+    assert str(path) in str(e.value)
