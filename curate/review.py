@@ -13,7 +13,7 @@ import polars as pl
 
 from curate import agreement
 from curate.errors import DataError, UsageError, did_you_mean
-from curate.items import outcome
+from curate.items import COUNTED, outcome
 from curate.lexicon import COLUMNS
 from curate.recipe import load
 from curate.store import ReviewStore
@@ -181,6 +181,33 @@ def agree(store: ReviewStore, queue: str, name: str = "verdict", by: str = "") -
                 if item in said:
                     groups.setdefault(value, []).append(said[item])
     return {**out, **{value: agreement.measure(rows) for value, rows in sorted(groups.items())}}
+
+
+def unmeasured(found: agreement.Agreement, store: ReviewStore, queue: str, name: str, where: str) -> str:
+    """Say why agreement on a queue cannot be measured and what to do; empty if it can.
+
+    Args:
+        found: agreement on all items, from `agree`.
+        store: the store.
+        queue: the queue.
+        name: the field that was asked for.
+        where: the workspace, for the command to type.
+    """
+    if found.items:
+        return ""
+    decided = store.decisions(queue, live=True).filter(pl.col("verdict").is_in(list(COUNTED)))
+    people = sorted(decided.get_column("reviewer").unique())
+    twice = f"curate review push --workspace {where} --overlap 2"
+    if not people:
+        return f"queue {queue}: nobody has decided anything yet; next: {twice}, then curate review serve --workspace {where}"
+    said = f"queue {queue}: {decided.get_column('item_id').n_unique()} items decided by {', '.join(people)}"
+    if len(people) == 1:
+        return f"{said} alone; agreement needs two people on the same items; next: {twice}"
+    if name != "verdict" and agree(store, queue)[""].items:
+        return (
+            f"{said}, but none that two of them accepted or edited, so there is nothing to compare on {name}; --field verdict compares the verdicts"
+        )
+    return f"{said}, but none by two of them; next: {twice}"
 
 
 def facts(workspace: Path | Workspace | str, queue: str = "", store: str | None = None) -> dict[str, Any]:

@@ -73,12 +73,17 @@ def agreement(
     from curate import review
 
     target = review.open_store(workspace, store)
-    got = review.agree(target, review.pick_queue(target, queue), field, by)
+    name = review.pick_queue(target, queue)
+    got = review.agree(target, name, field, by)
+    why = review.unmeasured(got[""], target, name, field, str(workspace))
     target.close()
+    if why:
+        note(why)
     if as_json:
-        emit({name or "all": a.to_json() for name, a in got.items()})
+        emit({value or "all": a.to_json() for value, a in got.items()})
+    if as_json or why:
         return
-    rows = [(name or "all", a.items, *map(_figure, (a.percent, a.fleiss, a.alpha))) for name, a in got.items()]
+    rows = [(value or "all", a.items, *map(_figure, (a.percent, a.fleiss, a.alpha))) for value, a in got.items()]
     table(f"agreement on {field}, 95 % intervals", ["", "items", "percent", "Fleiss", "Krippendorff"], rows, right=(1,))
     table("Cohen's kappa", ["a", "b", "kappa", "items"], [(*p, "–" if k is None else k, n) for p, (k, n) in got[""].cohen.items()])
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from curate import agreement, review, reviewfacts, reviewpush
+from curate.cli import build
 from curate.errors import DataError, UsageError
 from curate.items import Decision
 from curate.lexicon import Lexicon
@@ -204,6 +207,33 @@ def test_agreement_per_theme_and_field(tmp_path: Path) -> None:
     assert json.loads(json.dumps(got[""].to_json()))["cohen"][0]["items"] == 20
     with pytest.raises(UsageError, match="did you mean 'verdict'"):
         review.agree(store, "q", "verdicts")
+    store.close()
+
+
+def test_agreement_says_why_there_is_none(tmp_path: Path) -> None:
+    def ask(*more: str) -> Any:
+        ran = CliRunner().invoke(build(), ["review", "agreement", "--workspace", str(tmp_path), *more])
+        assert ran.exit_code == 0, ran.output
+        return ran
+
+    store = review.open_store(tmp_path)
+    items = make_items(4, overlap=2)
+    store.add_items(items)
+    ran = ask()
+    assert "nobody has decided anything yet" in ran.stderr
+    assert f"curate review serve --workspace {tmp_path}" in ran.stderr
+    assert "Krippendorff" not in ran.stdout, "no empty table"
+    store.record(Decision(items[0].item_id, "ann", "accept"))
+    assert "1 items decided by ann alone" in ask().stderr
+    assert "--overlap 2" in ask().stderr
+    store.record(Decision(items[1].item_id, "ben", "reject", labels=["other"]))
+    assert "none by two of them" in ask().stderr
+    store.record(Decision(items[0].item_id, "ben", "reject", labels=["other"]))
+    assert "nothing to compare on zh" in ask("--field", "zh").stderr
+    assert json.loads(ask("--json", "--field", "zh").stdout)["all"]["items"] == 0
+    ran = ask()
+    assert "Krippendorff" in ran.stdout
+    assert ran.stderr == ""
     store.close()
 
 
