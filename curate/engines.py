@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +20,7 @@ import polars as pl
 from curate import resources
 from curate.errors import RecipeError, StageError, did_you_mean, need_extra
 from curate.recipe import ResourceSpec
-from curate.stage import Resources, call
+from curate.stage import Resources, Stage, call
 from curate.workspace import Workspace, sha256_file, write_json, write_parquet
 
 ENGINES = ("local", "ray")
@@ -27,22 +29,29 @@ WORTH = 25_000
 
 
 @dataclass(frozen=True)
-class PartTask:
-    """All that a worker needs to do one part of one step; plain values, so that it travels anywhere."""
+class Link:
+    """One step of a chain of row steps."""
 
-    workspace: str
     key: str
-    upstream: str
     step_id: str
     stage: str
     params: str
+    digests: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """All that a worker needs to take one part through a chain of row steps; plain values, so that it travels anywhere."""
+
+    workspace: str
+    upstream: str
+    links: tuple[Link, ...]
     part: int
     spec: str
     seed: int
     base: str
     uses: tuple[str, ...]
     decisions: str | None
-    digests: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,45 +109,71 @@ def write_part(folder: Path, index: int, frame: pl.DataFrame, seconds: float) ->
     return result
 
 
-def do_part(task: PartTask, res: Resources | None = None) -> PartResult:
-    """Do one part: load it through the chain, call the stage, check, write.
+def do_part(task: PartTask, res: Resources | None = None) -> list[PartResult]:
+    """Take one part through the steps of a chain: load it, call each stage, check, write.
+
+    What a step wrote is handed on to the next one as it is; nothing waits for other parts, and no column is read again.
 
     Args:
         task: what to do.
         res: resources, where they are built already; a worker builds its own.
 
+    Returns:
+        One result per step; parts that an interrupted run finished are not done again.
+
     Raises:
-        StageError: the stage broke its contract, or a resource is no longer the one that the step's key names.
+        StageError: a stage broke its contract, or a resource is no longer the one that a step's key names.
     """
     from curate import stages
 
     ws = Workspace(Path(task.workspace))
-    folder = ws.step_dir(task.key)
-    done = finished_part(folder, task.part)
-    if done is not None:
-        return done
-    started = time.perf_counter()
-    stage = stages.load()[task.stage]
-    params = stage.parse(json.loads(task.params))
+    done = [finished_part(ws.step_dir(link.key), task.part) for link in task.links]
+    results = [r for r in done if r is not None]
+    if len(results) == len(done):
+        return results
     res = res or _resources(task.spec, task.seed, task.base, task.uses, task.decisions)
-    changed = [name for name, digest in task.digests if res.digests.get(name, "") != digest]
-    if changed:
-        raise StageError(f"step {task.step_id!r}: the {changed[0]} changed while the run was going on", hint="run the recipe again")
+    table = stages.load()
     chain = ws.chain(task.upstream)
-    have = {c for r in chain for c in r.schema}
-    frame = ws.part(chain, task.part, [*stage.needs, *(c for c in stage.optional if c in have)])
+    wanted = [{*table[link.stage].needs, *table[link.stage].optional} for link in task.links]
+    later: list[set[str]] = [set().union(*wanted[i:]) for i in range(len(wanted) + 1)]
+    frame = ws.part(chain, task.part, [c for r in chain for c in r.schema if c in later[0]])
+    results = []
+    for link, finished, keep in zip(task.links, done, later[1:], strict=True):
+        if finished is None:
+            result, out = _do_link(ws, task.part, link, table[link.stage], frame, res)
+        else:
+            result = finished
+            out = pl.read_parquet(ws.step_dir(link.key) / result.file, columns=["drop", *(c for c in result.schema if c in keep)])
+        results.append(result)
+        frame = _handed_on(frame, out, result, keep)
+    return results
+
+
+def _do_link(ws: Workspace, part: int, link: Link, stage: Stage, frame: pl.DataFrame, res: Resources) -> tuple[PartResult, pl.DataFrame]:
+    started = time.perf_counter()
+    changed = [name for name, digest in link.digests if res.digests.get(name, "") != digest]
+    if changed:
+        raise StageError(f"step {link.step_id!r}: the {changed[0]} changed while the run was going on", hint="run the recipe again")
     try:
-        out = call(stage, frame, params, res, task.step_id)
+        out = call(stage, frame, stage.parse(json.loads(link.params)), res, link.step_id)
     except StageError as e:
-        raise StageError(f"{e.message} (part {task.part})", hint=e.hint) from e
-    return write_part(folder, task.part, out, time.perf_counter() - started)
+        raise StageError(f"{e.message} (part {part})", hint=e.hint) from e
+    return write_part(ws.step_dir(link.key), part, out, time.perf_counter() - started), out
+
+
+def _handed_on(frame: pl.DataFrame, out: pl.DataFrame, result: PartResult, wanted: set[str]) -> pl.DataFrame:
+    """The live rows after a step with the columns that later steps read."""
+    kept = frame.select("id", *(c for c in frame.columns if c in wanted and c not in result.schema))
+    kept = kept.hstack([out.get_column(c) for c in result.schema if c in wanted])
+    return kept.filter(out.get_column("drop").is_null()) if result.rows_dropped else kept
 
 
 class Workers:
-    """Processes that do parts, started when first needed and kept from step to step: building the resources takes seconds.
+    """Processes that do parts beside this one, kept from step to step: starting one and building its resources takes seconds.
 
     Args:
-        wanted: how many, at least 1; 0 is one per processor (at most 8), and none for fewer rows than starting them is worth.
+        wanted: how many work, this process among them, at least 1; 0 is one per processor (at most 8), and this one alone for fewer rows than
+            starting others is worth.
     """
 
     def __init__(self, wanted: int = 0) -> None:
@@ -157,34 +192,64 @@ class Workers:
         return self.wanted or (min(8, len(os.sched_getaffinity(0))) if rows >= WORTH else 1)
 
     def pool(self, count: int) -> ProcessPoolExecutor:
-        """Return the processes."""
+        """Return the other processes."""
         if self._pool is None:
             # Spawned, not forked: polars and FAISS hold threads that do not survive a fork.
-            self._pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet_threads)
+            self._pool = ProcessPoolExecutor(count - 1, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet_threads)
         return self._pool
 
 
-def _local(tasks: Sequence[PartTask], workers: Workers, rows: int, res: Resources | None) -> Iterator[PartResult]:
-    count = workers.count(rows)
-    if count <= 1 or len(tasks) <= 1:
+def _local(tasks: Sequence[PartTask], workers: Workers, rows: int, res: Resources | None) -> Iterator[list[PartResult]]:
+    count = min(workers.count(rows), len(tasks))
+    if count <= 1:
         for task in tasks:
             yield do_part(task, res)
         return
-    futures = [workers.pool(count).submit(do_part, t) for t in tasks]
+    yield from _shared(deque(tasks), workers.pool(count), count, res)
+
+
+def _shared(waiting: deque[PartTask], pool: ProcessPoolExecutor, count: int, res: Resources | None) -> Iterator[list[PartResult]]:
+    """This process works too: it has its resources already, while the others still start."""
+    others: set[Future[list[PartResult]]] = set()
+    lock = threading.Lock()
+
+    def send(before: Future[list[PartResult]] | None = None) -> None:
+        # Called on a thread of the pool when a process is free, so that none waits for the part that this process is doing.
+        with lock:
+            if before is not None and before.exception() is not None:
+                waiting.clear()
+            if not waiting:
+                return
+            future = pool.submit(do_part, waiting.popleft())
+            others.add(future)
+        future.add_done_callback(send)
+
+    for _ in range(count - 1):
+        send()
     try:
-        for future in as_completed(futures):
-            yield future.result()
-    except BaseException:
-        for f in futures:
-            f.cancel()
-        raise
+        while True:
+            with lock:
+                mine = waiting.popleft() if waiting else None
+                ready = {f for f in others if f.done()}
+                others.difference_update(ready)
+                running = set(others)
+            yield from (f.result() for f in ready)
+            if mine is not None:
+                yield do_part(mine, res)
+            elif running:
+                wait(running, return_when=FIRST_COMPLETED)
+            elif not ready:
+                return
+    finally:
+        with lock:
+            waiting.clear()
 
 
 def _quiet_threads() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def _ray(tasks: Sequence[PartTask], workers: int | None) -> Iterator[PartResult]:
+def _ray(tasks: Sequence[PartTask], workers: int | None) -> Iterator[list[PartResult]]:
     try:
         import ray
     except ImportError as e:
@@ -201,7 +266,7 @@ def _ray(tasks: Sequence[PartTask], workers: int | None) -> Iterator[PartResult]
         yield ray.get(ready[0])
 
 
-def map_parts(engine: str, tasks: Sequence[PartTask], workers: Workers, rows: int, res: Resources | None = None) -> Iterator[PartResult]:
+def map_parts(engine: str, tasks: Sequence[PartTask], workers: Workers, rows: int, res: Resources | None = None) -> Iterator[list[PartResult]]:
     """Run ``do_part`` for all tasks; results come in any order.
 
     Args:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import platform
 import secrets
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -241,17 +242,44 @@ def _steps(job: _Job, manifest: dict[str, Any], engine: str, workers: engines.Wo
     _note(manifest, records[0], planned[0].cached)
     if not planned[0].cached and any(stage.media for _, stage, _ in job.chain):
         planned = [planned[0], *_keys(job)[1:]]  # only now is it known which media files the rows name
-    for entry, (step, stage, params) in zip(planned[1:], job.chain, strict=True):
-        if entry.cached:
-            rec = job.ws.record(entry.key)
+    todo = [_Todo(entry, *what) for entry, what in zip(planned[1:], job.chain, strict=True)]
+    for group in _groups(todo, engine):
+        first = group[0]
+        if first.entry.cached:
+            rec = job.ws.record(first.entry.key)
             assert rec is not None
-            tell(Event(step.id, len(rec.parts), len(rec.parts), rec.rows_in, "cached"))
-        else:
-            where = engine if step.on == "engine" else "local"
-            rec = _do_step(job, entry, step, stage, params, records[-1], where, workers, tell)
-        records.append(rec)
-        _note(manifest, rec, entry.cached)
+            tell(Event(first.step.id, len(rec.parts), len(rec.parts), rec.rows_in, "cached"))
+            records.append(rec)
+            _note(manifest, rec, cached=True)
+            continue
+        for rec in _do_group(job, group, records[-1], _place(first, engine), workers, tell):
+            records.append(rec)
+            _note(manifest, rec, cached=False)
     return records
+
+
+class _Todo(NamedTuple):
+    """A step of the recipe with its plan."""
+
+    entry: Planned
+    step: Step
+    stage: Stage
+    params: Params
+
+
+def _groups(todo: list[_Todo], engine: str) -> Iterator[list[_Todo]]:
+    """Row steps that follow each other and run in one place are done part by part together; every other step stands alone."""
+
+    def together(at: int) -> object:
+        t = todo[at]
+        return _place(t, engine) if t.stage.scope == "rows" and not t.entry.cached else at
+
+    for _, group in itertools.groupby(range(len(todo)), together):
+        yield [todo[i] for i in group]
+
+
+def _place(todo: _Todo, engine: str) -> str:
+    return engine if todo.step.on == "engine" else "local"
 
 
 def _note(manifest: dict[str, Any], rec: StepRecord, cached: bool) -> None:
@@ -297,21 +325,28 @@ def _commit(ws: Workspace, rec: StepRecord) -> None:
         note.unlink(missing_ok=True)
 
 
-def _do_step(
-    job: _Job, entry: Planned, step: Step, stage: Stage, params: Params, before: StepRecord, engine: str, workers: engines.Workers, tell: OnEvent
-) -> StepRecord:
+def _do_group(job: _Job, group: list[_Todo], before: StepRecord, engine: str, workers: engines.Workers, tell: OnEvent) -> Iterator[StepRecord]:
     started = time.perf_counter()
-    total = len(before.parts)
-    tell(Event(step.id, 0, total, before.rows_live))
-    folder = job.ws.step_dir(entry.key)
-    if job.ws.record(entry.key) is not None:
+    for entry, step, _, _ in group:
+        tell(Event(step.id, 0, len(before.parts), before.rows_live))
         # The record is there but a part is not what it says: do the step again from the start.
-        (folder / "step.json").unlink()
-    if stage.scope == "rows":
-        results = _row_parts(job, entry, step, stage, params, before, engine, workers, tell, total)
+        (job.ws.step_dir(entry.key) / "step.json").unlink(missing_ok=True)
+    first = group[0]
+    if first.stage.scope == "rows":
+        each = _row_parts(job, group, before, engine, workers, tell)
     else:
-        results = _table_parts(job, entry, step, stage, params, before)
-        tell(Event(step.id, total, total, before.rows_live))
+        each = [_table_parts(job, first, before)]
+        tell(Event(first.step.id, len(before.parts), len(before.parts), before.rows_live))
+    took = time.perf_counter() - started
+    # Steps of a group share the time by the work that each of them was.
+    work = [sum(r.seconds for r in results) for results in each]
+    for t, results, mine in zip(group, each, work, strict=True):
+        before = _record(job, t, results, before, took * mine / (sum(work) or 1), engine)
+        yield before
+
+
+def _record(job: _Job, todo: _Todo, results: list[engines.PartResult], before: StepRecord, seconds: float, engine: str) -> StepRecord:
+    entry, step, stage, params = todo
     results.sort(key=lambda r: r.part)
     rows_in = sum(r.rows_in for r in results)
     if rows_in != before.rows_live:
@@ -325,43 +360,41 @@ def _do_step(
         key=entry.key, upstream=before.key, step_id=step.id, stage=stage.name, version=stage.version, params=params.model_dump(mode="json"),
         resources={u: job.res.digests.get(u, "") for u in sorted(stage.uses)}, rows_in=rows_in, rows_live=rows_in - dropped,
         rows_dropped=dropped, reasons=dict(sorted(reasons.items())), parts=[PartFile(r.file, r.rows_in, r.sha256) for r in results],
-        schema=results[0].schema, seconds=round(time.perf_counter() - started, 3), engine=engine, versions=_versions(stage), created_at=_now(),
+        schema=results[0].schema, seconds=round(seconds, 3), engine=engine, versions=_versions(stage), created_at=_now(),
     )  # fmt: skip
     _commit(job.ws, rec)
     return rec
 
 
 def _row_parts(
-    job: _Job,
-    entry: Planned,
-    step: Step,
-    stage: Stage,
-    params: Params,
-    before: StepRecord,
-    engine: str,
-    workers: engines.Workers,
-    tell: OnEvent,
-    total: int,
-) -> list[engines.PartResult]:
-    spec = job.recipe.resources.model_dump_json()
-    tasks = [
-        engines.PartTask(
-            str(job.ws.root.resolve()), entry.key, before.key, step.id, stage.name, params.model_dump_json(by_alias=True), i, spec,
-            job.recipe.seed, str(job.base), job.uses, str(job.decisions.resolve()) if job.decisions else None,
-            tuple((u, job.res.digests[u]) for u in sorted(stage.uses) if u in job.res.digests),
+    job: _Job, group: list[_Todo], before: StepRecord, engine: str, workers: engines.Workers, tell: OnEvent
+) -> list[list[engines.PartResult]]:
+    """Results of each step of a chain."""
+    links = tuple(
+        engines.Link(
+            t.entry.key, t.step.id, t.stage.name, t.params.model_dump_json(by_alias=True),
+            tuple((u, job.res.digests[u]) for u in sorted(t.stage.uses) if u in job.res.digests),
         )
-        for i in range(total)
-    ]  # fmt: skip
-    results = []
-    rows = 0
-    for result in engines.map_parts(engine, tasks, workers, before.rows_live, job.res):
-        results.append(result)
-        rows += result.rows_in
-        tell(Event(step.id, len(results), total, rows))
-    return results
+        for t in group
+    )  # fmt: skip
+    spec = job.recipe.resources.model_dump_json()
+    decisions = str(job.decisions.resolve()) if job.decisions else None
+    tasks = [
+        engines.PartTask(str(job.ws.root.resolve()), before.key, links, i, spec, job.recipe.seed, str(job.base), job.uses, decisions)
+        for i in range(len(before.parts))
+    ]
+    each: list[list[engines.PartResult]] = [[] for _ in group]
+    rows = [0] * len(group)
+    for results in engines.map_parts(engine, tasks, workers, before.rows_live, job.res):
+        for i, result in enumerate(results):
+            each[i].append(result)
+            rows[i] += result.rows_in
+            tell(Event(group[i].step.id, len(each[i]), len(tasks), rows[i]))
+    return each
 
 
-def _table_parts(job: _Job, entry: Planned, step: Step, stage: Stage, params: Params, before: StepRecord) -> list[engines.PartResult]:
+def _table_parts(job: _Job, todo: _Todo, before: StepRecord) -> list[engines.PartResult]:
+    entry, step, stage, params = todo
     started = time.perf_counter()
     chain = job.ws.chain(before.key)
     have = {c for r in chain for c in r.schema}
