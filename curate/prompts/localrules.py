@@ -30,6 +30,7 @@ class Rule:
     china: bool
     open: bool
     compound: bool
+    real: bool | None
 
     def fitting(self, era: str) -> tuple[Noun, ...]:
         """Return the choices of a period, or those without one."""
@@ -56,6 +57,7 @@ class Rules:
     named: re.Pattern[str]
     foreign: re.Pattern[str]
     china: re.Pattern[str]
+    unreal: re.Pattern[str]
     no_thing: re.Pattern[str]
     mass: frozenset[str]
     swallow: re.Pattern[str]
@@ -82,7 +84,7 @@ def _rule(r: Mapping[str, Any], order: Sequence[str]) -> Rule:
     zh, en = _cells(r["why"], 2, 2)
     return Rule(
         r["id"], r["kind"], patterns, tuple(choices), (zh, en), unless, r.get("who", ""), bool(r.get("era")), r.get("when") == "china",
-        bool(r.get("open")), bool(r.get("compound")),
+        bool(r.get("open")), bool(r.get("compound")), r.get("real"),
     )  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def load() -> Rules:
         cut = [_cells(x, 2, 3) for x in lines]
         native[row] = tuple(Native(c[0], c[1], _eras(c, order)) for c in cut)
     return Rules(
-        tuple(_rule(r, order) for r in raw["rules"]), native, _words(raw["named"]), _words(raw["foreign"]), _words(raw["china"]),
+        tuple(_rule(r, order) for r in raw["rules"]), native, _words(raw["named"]), _words(raw["foreign"]), _words(raw["china"]), _words(raw["unreal"]),
         re.compile(raw["no_thing"], re.IGNORECASE),
         frozenset(raw["mass"]), re.compile(raw["swallow"] + "$"),
     )  # fmt: skip

@@ -84,8 +84,9 @@ def _period(word: str, name: str, lang: str) -> str:
 def by_rules(reader: Reader, book: Book) -> list[Change]:
     """Return what the rules of ``localize.yaml`` make concrete in a prompt."""
     out: list[Change] = []
+    unreal = load().unreal.search(reader.joint) is not None
     for rule in load().rules:
-        if rule.era or (rule.china and not reader.china) or (rule.unless and rule.unless.search(reader.joint)):
+        if rule.era or (rule.china and not reader.china) or (rule.unless and rule.unless.search(reader.joint)) or rule.real is unreal:
             continue
         found = {lang: place for lang in LANGS if (place := _place(reader, rule, lang))}
         # With both captions a change must be made in both, or they would no longer say the same.

@@ -43,6 +43,9 @@ CASES = {
     "two late things": ("A Tang dynasty street with bicycles and cars", "有自行车和汽车的唐代街道", r"with horses and ox carts$", "^有马和马车的"),
     "noun before noun": ("Warrior princess in ancient China", "古代中国的战士公主", r"^Warrior princess in Tang", "战士公主$"),
     "period of the thing": ("A ninja climbs the wall of a Ming dynasty palace", "忍者翻过明代宫殿的墙", r"^An assassin climbs", "^刺客翻过"),
+    "nowhere on earth": ("A temple floating in the sky", "一座漂浮在空中的寺庙", r"^A temple with upturned eaves floating in the sky$", "^一座漂浮在空中的庙宇$"),
+    "no real village": ("An underwater Chinese village", "水下的中国村庄", r"^An underwater Chinese village$", "^水下的中国村庄$"),
+    "lanterns float": ("A Chinese temple with floating candles", "漂着蜡烛的中国寺庙", r"^A Chinese Buddhist temple", "佛寺$"),
     "markup": ("<script>alert(1)</script> a Chinese temple", "<script>alert(1)</script> 中国寺庙", r"^<script>alert\(1\)</script> a Chinese Buddhist temple", "^<script>alert"),
 }  # fmt: skip
 
