@@ -5,22 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from curate.media.frames import Tally, decoded, opened, video_stream
+from curate.media.piece import Piece
 from curate.media.probe import describe_container, describe_stream, is_short, timing
 from curate.media.quality import Meter
 from curate.media.refused import Refused
 
 
-def analyse_file(
-    path: str, max_pixels: int, max_frames: int, start: float | None = None, end: float | None = None, flow: bool = True
-) -> dict[str, Any]:
+def analyse_file(piece: Piece, flow: bool = True) -> dict[str, Any]:
     """Decode a clip once and measure everything that needs no other model; runs in a child.
 
     Args:
-        path: the file.
-        max_pixels: width times height allowed.
-        max_frames: frames decoded at most.
-        start: clip start, seconds.
-        end: clip end, seconds.
+        piece: the clip and its limits.
         flow: whether motion is measured.
 
     Returns:
@@ -29,14 +24,14 @@ def analyse_file(
     Raises:
         Refused: it cannot be read; names the reason.
     """
-    with opened(path) as container:
+    with opened(piece.path) as container:
         row = describe_container(container)
-        stream = video_stream(container, max_pixels)
+        stream = video_stream(container, piece.max_pixels)
         row.update(describe_stream(stream))
         tally, meter = Tally(), Meter(flow)
         times: list[float] = []
         count, rotation, last, origin = 0, 0, 0.0, None
-        for frame in decoded(container, stream, tally, max_pixels, max_frames, start, end):
+        for frame in decoded(container, stream, tally, piece):
             count += 1
             rotation = rotation or int(frame.rotation or 0)
             if frame.time is not None:
@@ -48,5 +43,5 @@ def analyse_file(
             raise Refused("no_frames", tally.first or "no frame could be decoded")
         row.update(timing(times, count, last, stream))
         row.update(rotation=rotation, decode_errors=tally.errors, **meter.result())
-        row["short_decode"] = (start is None and end is None and is_short(row, stream, tally, container)) or tally.errors > 0
+        row["short_decode"] = (piece.whole and is_short(row, stream, tally, container)) or tally.errors > 0
         return row

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from curate.media import wire
+from curate.media.piece import taken
 from curate.media.refused import Refused
 
 # The only functions that a child runs; no name from outside is ever imported.
@@ -93,7 +94,7 @@ def answer(task: str, args: dict[str, Any], prepare: bool = False) -> dict[str, 
     try:
         if prepare:
             return {"value": importlib.import_module(module).__name__}
-        return {"value": getattr(importlib.import_module(module), name)(**args)}
+        return {"value": getattr(importlib.import_module(module), name)(**taken(args))}
     except Refused as e:
         return {"reason": e.reason, "note": e.note}
     except MemoryError:

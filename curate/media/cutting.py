@@ -12,6 +12,7 @@ from curate.errors import CurateError, DataError, UsageError, did_you_mean
 from curate.media.encode import DEFAULTS, container_options
 from curate.media.frames import Tally, colour, decoded, opened, upright, video_stream
 from curate.media.isolate import Limits, Pool
+from curate.media.piece import Piece
 from curate.media.provenance import carried, check_carried
 from curate.media.refused import Refused
 
@@ -27,19 +28,12 @@ _AUDIO = {
 _TICKS = 90_000
 
 
-def cut_file(
-    path: str, max_pixels: int, max_frames: int, out: str, start: float | None = None, end: float | None = None, mode: str = "encode",
-    crf: int = 18, fps: float | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """Write the seconds from ``start`` to ``end`` as a file of their own; runs in a child.
+def cut_file(piece: Piece, out: str, mode: str = "encode", crf: int = 18, fps: float | None = None) -> dict[str, Any]:
+    """Write a clip as a file of its own; runs in a child.
 
     Args:
-        path: the original.
-        max_pixels: width times height allowed.
-        max_frames: frames decoded at most.
+        piece: the clip in the original.
         out: the file to write.
-        start: seconds from the first frame.
-        end: seconds.
         mode: ``encode`` is exact to the frame and upright; ``copy`` keeps the bits and starts at the key frame before.
         crf: quality of H.264, 0 to 51, less is better.
         fps: make the frame rate constant; as it is if ``None``.
@@ -51,33 +45,31 @@ def cut_file(
         Refused: nothing was in that interval, or a label was lost.
     """
     if mode == "copy":
-        result = remux(path, out, {}, start, end)
+        result = remux(piece.path, out, {}, piece.start, piece.end)
     else:
-        result = _encode(path, max_pixels, max_frames, out, start, end, crf, fps)
+        result = _encode(piece, out, crf, fps)
     if not result["frames"]:
         Path(out).unlink(missing_ok=True)
-        raise Refused("no_frames", f"no frame from {start} to {end} s")
-    check_carried(path, out)
+        raise Refused("no_frames", f"no frame from {piece.start} to {piece.end} s")
+    check_carried(piece.path, out)
     return result
 
 
-def _encode(
-    path: str, max_pixels: int, max_frames: int, out: str, start: float | None, end: float | None, crf: int, fps: float | None
-) -> dict[str, Any]:  # fmt: skip
+def _encode(piece: Piece, out: str, crf: int, fps: float | None) -> dict[str, Any]:
     import av
 
     ending = Path(out).suffix.lower()
     codec, usual = DEFAULTS.get(ending, DEFAULTS[".mp4"])
     options = {**usual, "crf": str(crf)} if codec == "libx264" else dict(usual)
     notes: list[str] = []
-    with opened(path) as source, av.open(out, "w", options=container_options(Path(out))) as target:
-        target.metadata.update(carried(path, dict(source.metadata)))
-        stream = video_stream(source, max_pixels)
+    with opened(piece.path) as source, av.open(out, "w", options=container_options(Path(out))) as target:
+        target.metadata.update(carried(piece.path, dict(source.metadata)))
+        stream = video_stream(source, piece.max_pixels)
         tally = Tally()
         video: Any = None
         audio: Any = None
         count, first = 0, 0.0
-        for at, frame in _spaced(decoded(source, stream, tally, max_pixels, max_frames, start, end), stream, start, fps):
+        for at, frame in _spaced(decoded(source, stream, tally, piece), stream, piece.start, fps):
             turned = upright(colour(frame, frame.width, frame.height), int(frame.rotation or 0))
             height, width = turned.shape[0] // 2 * 2, turned.shape[1] // 2 * 2
             if video is None:
@@ -98,7 +90,7 @@ def _encode(
         if video is not None:
             target.mux(video.encode(None))
             if audio is not None:
-                _copy_sound(path, audio, first, end)
+                _copy_sound(piece.path, audio, first, piece.end)
     if tally.errors:
         notes.append(f"{tally.errors} packets could not be decoded; {tally.first}")
     return {"frames": count, "start_s": round(first, 3), "notes": notes}

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.media.frames import Tally, decoded, gray, opened, video_stream
+from curate.media.piece import Piece
 from curate.media.refused import Refused
 from curate.media.wire import Array
 
@@ -131,17 +132,11 @@ def sample_times(duration: float) -> float:
     return float(min(1.0, max(0.125, duration / 128)))
 
 
-def fingerprint_file(
-    path: str, max_pixels: int, max_frames: int, start: float | None = None, end: float | None = None, step: float | None = None
-) -> dict[str, Any]:
+def fingerprint_file(piece: Piece, step: float | None = None) -> dict[str, Any]:
     """Fingerprint a clip; runs in a child.
 
     Args:
-        path: the file.
-        max_pixels: width times height allowed.
-        max_frames: frames decoded at most.
-        start: clip start, seconds.
-        end: clip end, seconds.
+        piece: the clip and its limits.
         step: seconds between samples; by length if ``None``.
 
     Returns:
@@ -151,18 +146,18 @@ def fingerprint_file(
     Raises:
         Refused: nothing could be decoded.
     """
-    with opened(path) as container:
-        stream = video_stream(container, max_pixels)
+    with opened(piece.path) as container:
+        stream = video_stream(container, piece.max_pixels)
         tally = Tally()
-        span = _span(container, stream, start, end)
+        span = _span(container, stream, piece.start, piece.end)
         every = step or sample_times(span)
         base = float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
         times: list[float] = []
         small: list[Array] = []
-        count, due, last, origin = 0, 0.0, 0.0, start or 0.0
+        count, due, last, origin = 0, 0.0, 0.0, piece.start or 0.0
         shape = (1.0, 1.0)
         rotation = 0
-        for frame in decoded(container, stream, tally, max_pixels, max_frames, start, end):
+        for frame in decoded(container, stream, tally, piece):
             count += 1
             at = (frame.time - base if frame.time is not None else last) - origin
             last = at

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from curate.media.piece import Piece
 from curate.media.refused import Refused
 from curate.media.wire import Array
 
@@ -113,36 +114,33 @@ def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
-def decoded(
-    container: Any, stream: Any, tally: Tally, max_pixels: int, max_frames: int, start: float | None = None, end: float | None = None
-) -> Iterator[Any]:
+def decoded(container: Any, stream: Any, tally: Tally, piece: Piece) -> Iterator[Any]:
     """Yield decoded frames; packets that cannot be decoded are counted and skipped.
 
     Args:
         container: an open file.
         stream: its video stream.
         tally: filled with what went wrong.
-        max_pixels: a frame larger than this ends it (the size may change inside a stream).
-        max_frames: so many at most.
-        start: seconds from the first frame of the stream; frames before are decoded but not given.
-        end: seconds; frames from here on are not given.
+        piece: which frames are given, those before its start are decoded only; a frame larger than it allows ends it (the size may change
+            inside a stream).
 
     Raises:
         Refused: a frame is too large.
     """
+    start, end = piece.start, piece.end
     base = float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
     if start and start > 1.0 and stream.time_base:
         _seek(container, stream, base + start)
     count = 0
     for frame in _raw(container, stream, tally):
-        if frame.width * frame.height > max_pixels:
-            raise Refused("too_many_pixels", f"{frame.width}x{frame.height}, the limit is {max_pixels} pixels")
+        if frame.width * frame.height > piece.max_pixels:
+            raise Refused("too_many_pixels", f"{frame.width}x{frame.height}, the limit is {piece.max_pixels} pixels")
         at = None if frame.time is None else frame.time - base
         if start is not None and at is not None and at < start - 1e-3:
             continue
         if end is not None and at is not None and at >= end - 1e-3:
             return
-        if count >= max_frames:
+        if count >= piece.max_frames:
             tally.capped = True
             return
         count += 1
@@ -237,32 +235,24 @@ def upright(image: Array, rotation: int) -> Array:
     return np.ascontiguousarray(np.rot90(image, k=round(rotation / 90) % 4)) if rotation else image
 
 
-def count_frames(path: str, max_pixels: int, max_frames: int) -> int:
+def count_frames(piece: Piece) -> int:
     """Decode everything and do nothing with it: the limit that other work is measured against.
 
     Args:
-        path: the file.
-        max_pixels: width times height allowed.
-        max_frames: so many at most.
+        piece: the clip and its limits.
     """
-    with opened(path) as container:
-        stream = video_stream(container, max_pixels)
-        return sum(1 for _ in decoded(container, stream, Tally(), max_pixels, max_frames))
+    with opened(piece.path) as container:
+        stream = video_stream(container, piece.max_pixels)
+        return sum(1 for _ in decoded(container, stream, Tally(), piece))
 
 
-def pick_frames(
-    path: str, max_pixels: int, max_frames: int, count: int = 8, side: int = 960, start: float | None = None, end: float | None = None
-) -> dict[str, Any]:
+def pick_frames(piece: Piece, count: int = 8, side: int = 960) -> dict[str, Any]:
     """Return a few frames, evenly spread, upright, as RGB.
 
     Args:
-        path: the file.
-        max_pixels: width times height allowed.
-        max_frames: frames decoded at most.
+        piece: the clip and its limits.
         count: how many frames.
         side: longer side of a returned frame, pixels.
-        start: clip start, seconds.
-        end: clip end, seconds.
 
     Returns:
         ``times`` (seconds from the start of the file) and ``images`` (uint8, height × width × 3).
@@ -270,17 +260,17 @@ def pick_frames(
     Raises:
         Refused: nothing could be decoded.
     """
-    with opened(path) as container:
-        stream = video_stream(container, max_pixels)
+    with opened(piece.path) as container:
+        stream = video_stream(container, piece.max_pixels)
         tally = Tally()
-        last = end if end is not None else _length(container, stream)
-        first = start or 0.0
+        last = piece.end if piece.end is not None else _length(container, stream)
+        first = piece.start or 0.0
         wanted = [first + (last - first) * (i + 0.5) / count for i in range(count)] if last and last > first else [first]
         base = float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
         times: list[float] = []
         images: list[Array] = []
         held: tuple[float, Any] | None = None
-        for frame in decoded(container, stream, tally, max_pixels, max_frames, start, end):
+        for frame in decoded(container, stream, tally, piece):
             at = 0.0 if frame.time is None else frame.time - base
             while held is not None and len(times) < len(wanted) and at > wanted[len(times)]:
                 _keep(held, side, times, images)

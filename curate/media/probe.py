@@ -9,6 +9,7 @@ from typing import Any
 
 from curate.media.frames import Tally, decoded, opened, video_stream
 from curate.media.isolate import Limits, Outcome, Pool, spread
+from curate.media.piece import Piece
 from curate.media.refused import Refused
 
 # What every row has, in this order; null where it could not be known.
@@ -21,13 +22,11 @@ COLUMNS = (
 WHOLE = 0.98
 
 
-def probe_file(path: str, max_pixels: int, max_frames: int) -> dict[str, Any]:
+def probe_file(piece: Piece) -> dict[str, Any]:
     """Decode a file from end to end and say what it is; runs in a child.
 
     Args:
-        path: the file.
-        max_pixels: width times height allowed.
-        max_frames: frames decoded at most.
+        piece: the clip and its limits.
 
     Returns:
         The columns ``container`` … ``bit_rate``.
@@ -35,15 +34,15 @@ def probe_file(path: str, max_pixels: int, max_frames: int) -> dict[str, Any]:
     Raises:
         Refused: it cannot be read; names the reason.
     """
-    with opened(path) as container:
+    with opened(piece.path) as container:
         row = describe_container(container)
-        stream = video_stream(container, max_pixels)
+        stream = video_stream(container, piece.max_pixels)
         row.update(describe_stream(stream))
         tally = Tally()
         times: list[float] = []
         rotation, last = 0, 0.0
         count = 0
-        for frame in decoded(container, stream, tally, max_pixels, max_frames):
+        for frame in decoded(container, stream, tally, piece):
             count += 1
             rotation = rotation or int(frame.rotation or 0)
             if frame.time is not None:

@@ -11,6 +11,7 @@ from curate.errors import DataError
 from curate.media import aigc, rights
 from curate.media.frames import opened
 from curate.media.isolate import Limits, Outcome, Pool, spread
+from curate.media.piece import Piece
 from curate.media.refused import Refused
 
 COLUMNS = (
@@ -24,17 +25,16 @@ _OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 MAX_MANIFEST = 8 << 20
 
 
-def read_file(path: str, max_pixels: int, max_frames: int) -> dict[str, Any]:
+def read_file(piece: Piece) -> dict[str, Any]:
     """Read label and credentials; runs in a child.
 
     Args:
-        path: the file, video or image.
-        max_pixels: not used; nothing is decoded.
-        max_frames: not used.
+        piece: the file, video or image; nothing is decoded.
 
     Returns:
         The columns ``ai_generated`` … ``c2pa_training``; ``opt_out`` is true where the file forbids training, else null: silence is no permission.
     """
+    path = piece.path
     label = find_label(Path(path))
     credentials = _c2pa(path)
     made = label is not None and label.status in ("is_ai", "possibly", "suspected")

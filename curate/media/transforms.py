@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from curate.media.encode import write_video
-from curate.media.frames import Tally, colour, decoded, fitted, opened, upright, video_stream
+from curate.media.frames import Tally, colour, count_frames, decoded, fitted, opened, upright, video_stream
+from curate.media.piece import Piece
 from curate.media.refused import Refused
 from curate.media.wire import Array
 
@@ -133,13 +134,11 @@ TRANSFORMS: dict[str, Transform] = {
 MASTER = Transform(options=(("crf", "8"),))
 
 
-def transform_file(path: str, max_pixels: int, max_frames: int, name: str, out: str, side: int = 320) -> dict[str, Any]:
+def transform_file(piece: Piece, name: str, out: str, side: int = 320) -> dict[str, Any]:
     """Write a transformed copy; runs in a child.
 
     Args:
-        path: the original.
-        max_pixels: width times height allowed.
-        max_frames: frames decoded at most.
+        piece: the original.
         name: key of ``TRANSFORMS``.
         out: the file to write, without its ending.
         side: longer side of the copy before the change, pixels.
@@ -151,13 +150,13 @@ def transform_file(path: str, max_pixels: int, max_frames: int, name: str, out: 
         Refused: nothing could be decoded.
     """
     what = MASTER if name == "master" else TRANSFORMS[name]
-    with opened(path) as container:
-        stream = video_stream(container, max_pixels)
+    with opened(piece.path) as container:
+        stream = video_stream(container, piece.max_pixels)
         fps = Fraction(stream.average_rate or 25).limit_denominator(1001)
         # The whole clip needs no count before; a part of it does.
-        total = count(path, max_pixels, max_frames) if what.part != (0.0, 1.0) or what.keep_every > 1 else max_frames
+        total = count_frames(piece) if what.part != (0.0, 1.0) or what.keep_every > 1 else piece.max_frames
         first, last = int(total * what.part[0]), max(int(total * what.part[0]) + 1, int(total * what.part[1]))
-        frames = decoded(container, stream, Tally(), max_pixels, max_frames)
+        frames = decoded(container, stream, Tally(), piece)
         pictures = _prepared(frames, side, first, last, what.keep_every if total >= 2 * what.keep_every else 1)
         target = Path(f"{out}{what.ending}")
         rate = (fps * Fraction(what.speed).limit_denominator(100)) / (what.keep_every if total >= 2 * what.keep_every else 1)
@@ -167,12 +166,6 @@ def transform_file(path: str, max_pixels: int, max_frames: int, name: str, out: 
         if not written:
             raise Refused("no_frames")
         return {"path": str(target), "offset_s": round(float(first / fps), 3), "frames": written}
-
-
-def count(path: str, max_pixels: int, max_frames: int) -> int:
-    """Return the number of frames that decode."""
-    with opened(path) as container:
-        return sum(1 for _ in decoded(container, video_stream(container, max_pixels), Tally(), max_pixels, max_frames))
 
 
 def _prepared(frames: Iterable[Any], side: int, first: int, last: int, every: int) -> Iterator[Array]:
