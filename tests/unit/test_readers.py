@@ -389,7 +389,9 @@ def test_a_broken_byte_in_a_wide_file_costs_one_row(write: Write, codec: str, ha
 
 
 def test_a_sound_wide_file_keeps_odd_line_ends_inside_captions(write: Write) -> None:
-    loaded = plain.load(write("宽.jsonl", '{"id": "1", "zh": "龙舟\u2028竞渡"}\r{"id": "2", "zh": "舞狮"}\r\n\n{"id": "3", "zh": "端午"}'.encode("utf-16")))
+    loaded = plain.load(
+        write("宽.jsonl", '{"id": "1", "zh": "龙舟\u2028竞渡"}\r{"id": "2", "zh": "舞狮"}\r\n\n{"id": "3", "zh": "端午"}'.encode("utf-16"))
+    )
     assert [r[:2] for r in rows_of(loaded)] == [("1", "龙舟\u2028竞渡"), ("2", "舞狮"), ("3", "端午")]
 
 
