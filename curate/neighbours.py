@@ -1,11 +1,16 @@
 """All pairs of vectors over a cosine: exact for small sets, in buckets of k-means for large ones.
 
-Every row has a home bucket and visits the next nearest ones; a bucket compares its residents with its residents and visitors by one matrix
-product, so the cost of a row is a few thousand products instead of the size of the set. Buckets do not depend on each other: they may be done
-in any order, on any machine, and the pairs put together afterwards.
+Rows are compared by a short form first: their coordinates along the main axes of the set and the length of what is left over. The product of two
+short forms is never below the cosine (Cauchy and Schwarz), so what it rules out needs no look; an eighth of the numbers rule out all but about one
+pair a row. What is left is compared in full.
+
+In large sets every row has a home bucket and visits the next nearest ones; a bucket compares its residents with its residents and visitors by one
+matrix product, so the cost of a row is a few thousand short products instead of the size of the set. Buckets do not depend on each other: they may
+be done in any order, on any machine, and the pairs put together afterwards.
 
 What decides is exact: rows and centres are rounded to binary fractions whose products add up without error in float32, so that a row's buckets
-depend neither on threads nor on the order of adding; every pair is verified by its cosine in float64, rounded to 5 digits.
+depend neither on threads nor on the order of adding; every pair is verified by its cosine in float64, rounded to 5 digits. The short form only
+spares work, whatever its axes are.
 
 Source: Abbas et al., "SemDeDup" (2023) for deduplication inside clusters; the visits are added here, since pairs across a border are lost otherwise.
 """
@@ -30,15 +35,19 @@ Bools = npt.NDArray[np.bool_]
 Fetch = Callable[[Ids], Vectors]
 Made = TypeVar("Made")
 # Up to this many rows all are compared with all.
-FLAT_LIMIT = 20_000
+FLAT_LIMIT = 40_000
 # Buckets that a row visits besides its home: the nearest ones whose centre is at most this much farther.
-VISITS, MARGIN = 8, 0.2
+VISITS, MARGIN = 12, 0.2
 # Steps of the grid for rows and centres: the products of unit vectors then add up exactly in 24 bits.
 GRID = 512
 ROUNDS = 6
 # Rows per centre that the clustering looks at.
 SAMPLE = 32
 BLOCK = 4096
+# Rows against rows in one product: what comes out stays in the cache.
+TILE = (1024, 2048)
+# Short form: at most this part of a row's square is left over, in at most so many numbers, measured on so many rows.
+REST, WIDEST, MEASURED = 0.3, 128, 8192
 
 
 class Pairs(NamedTuple):
@@ -71,8 +80,8 @@ def _grid(vectors: Vectors) -> Vectors:
 
 
 def count(n: int) -> int:
-    """Return how many buckets are cheapest for a number of rows: comparing with centres then costs as much as comparing inside buckets."""
-    return int(max(2, min(n, round((VISITS * n) ** 0.5))))
+    """Return how many buckets are cheapest for a number of rows: comparing with centres (in full) then costs as much as comparing inside buckets."""
+    return int(max(2, min(n, round((2 * n) ** 0.5))))
 
 
 def _in_threads(work: Callable[[int], Made], todo: Iterable[int]) -> Iterator[Made]:
@@ -153,56 +162,117 @@ def gather(row: Ids, bucket: Ids, rank: Ids, buckets: int) -> Buckets:
     return Buckets(row[order], starts.astype(np.int64), np.bincount(bucket[rank == 0], minlength=buckets).astype(np.int64))
 
 
-def _over(a: Vectors, b: Vectors, least: float) -> tuple[Ids, Ids]:
-    """Places of a product that reach a cosine."""
-    at = np.flatnonzero(a @ b.T >= np.float32(least))
-    return at // len(b), at % len(b)
-
-
-def bucket_pairs(fetch: Fetch, rows: Ids, homes: int, least: float, wanted: Bools | None) -> Ids:
-    """Compare the rows of one bucket.
+def main_axes(fetch: Fetch, n: int, seed: int = 0) -> Vectors:
+    """Return the directions along which rows are described in short.
 
     Args:
         fetch: gives rows by number.
-        rows: residents first, then visitors.
+        n: how many.
+        seed: seed of the rows that are looked at.
+
+    Returns:
+        Array of shape ``(dim, width)``, float32, orthonormal columns.
+    """
+    at = np.sort(np.random.default_rng(seed).choice(n, size=min(n, MEASURED), replace=False)).astype(np.int64)
+    sample = fetch(at).astype(np.float64)
+    with one_blas_thread():
+        weights, axes = np.linalg.eigh(sample.T @ sample)
+    left_over = 1 - np.cumsum(weights[::-1]) / max(float(weights.sum()), 1e-9)
+    width = min(sample.shape[1], WIDEST, 16 * (1 + int((left_over > REST).sum()) // 16))
+    return np.ascontiguousarray(axes[:, ::-1][:, :width], np.float32)
+
+
+def shorten(fetch: Fetch, at: Ids, axes: Vectors) -> Vectors:
+    """Return short forms of rows: the product of two is at least the product of the rows.
+
+    Args:
+        fetch: gives rows by number.
+        at: row numbers.
+        axes: from ``main_axes``.
+
+    Returns:
+        Array of shape ``(len(at), width + 1)``, float32.
+    """
+    width = axes.shape[1]
+    out = np.empty((len(at), width + 1), np.float32)
+
+    def one(start: int) -> None:
+        rows = fetch(at[start : start + BLOCK])
+        short = rows @ axes
+        rest = np.einsum("ij,ij->i", rows, rows) - np.einsum("ij,ij->i", short, short)
+        out[start : start + BLOCK, :width] = short
+        # A little more than it is, against rounding.
+        out[start : start + BLOCK, width] = np.sqrt(np.maximum(rest, 0) + np.float32(1e-6))
+
+    list(_in_threads(one, range(0, len(at), BLOCK)))
+    return out
+
+
+def _over(a: Vectors, b: Vectors, least: float) -> tuple[Ids, Ids]:
+    """Places of a product that reach a value."""
+    found = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    for i in range(0, len(a), TILE[0]):
+        some = a[i : i + TILE[0]]
+        for j in range(0, len(b), TILE[1]):
+            others = b[j : j + TILE[1]]
+            at = np.flatnonzero(some @ others.T >= np.float32(least))
+            if len(at):
+                found.append((at // len(others) + i, at % len(others) + j))
+    return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+
+
+def bucket_pairs(short: Vectors, rows: Ids, homes: int, least: float, wanted: Bools | None) -> Ids:
+    """Compare the short forms of one bucket.
+
+    Args:
+        short: short forms of the rows of the bucket, residents first, then visitors.
+        rows: their numbers.
         homes: how many residents.
         least: cosine.
-        wanted: rows of which each pair must have one; ``None`` for all.
+        wanted: which of them may make a pair; each pair must have one such row; ``None`` for all.
 
     Returns:
         Pairs as rows of two numbers, in any order.
     """
-    own, guests = rows[:homes], rows[homes:]
-    out = [np.zeros((0, 2), np.int64)]
-    parts = (
-        [(own, rows)]
-        if wanted is None
-        else [(own[wanted[own]], rows), (own[~wanted[own]], np.concatenate([own[wanted[own]], guests[wanted[guests]]]))]
-    )
-    for some, others in parts:
-        if not len(some) or not len(others):
-            continue
-        base = fetch(others)
-        for start in range(0, len(some), BLOCK):
-            mine = some[start : start + BLOCK]
-            # Residents of a bucket are its first rows, so they need not be fetched twice.
-            block = base[start : start + len(mine)] if others is rows and some is own else fetch(mine)
-            i, j = _over(block, base, least)
-            out.append(np.stack([mine[i], others[j]], axis=1))
-    found = np.concatenate(out)
-    others_only: Ids = found[found[:, 0] != found[:, 1]]
+    if wanted is None:
+        # Residents with residents once, then with visitors.
+        tiles = range(0, homes, TILE[0])
+        parts = [(np.arange(s, min(homes, s + TILE[0])), np.arange(s, len(rows))) for s in tiles]
+    else:
+        own, some = np.arange(homes), np.flatnonzero(wanted)
+        parts = [(own[wanted[:homes]], np.arange(len(rows))), (own[~wanted[:homes]], some)]
+    found = [np.zeros((0, 2), np.int64)]
+    for a, b in parts:
+        i, j = _over(short[a], short[b], least)
+        found.append(np.stack([rows[a[i]], rows[b[j]]], axis=1))
+    pairs = np.concatenate(found)
+    others_only: Ids = pairs[pairs[:, 0] != pairs[:, 1]]
     return others_only
 
 
-def _flat(fetch: Fetch, n: int, least: float, wanted: Bools | None) -> Iterator[Ids]:
-    every = fetch(np.arange(n))
-    some = np.arange(n) if wanted is None else np.flatnonzero(wanted)
-    for start in range(0, len(some), BLOCK):
-        mine = some[start : start + BLOCK]
+def _flat(short: Vectors, least: float, wanted: Bools | None, part: tuple[int, int]) -> Iterator[Ids]:
+    some = np.arange(len(short)) if wanted is None else np.flatnonzero(wanted)
+
+    def one(start: int) -> Ids:
+        mine = some[start : start + TILE[0]]
         first = start if wanted is None else 0
-        i, j = _over(every[mine], every[first:], least)
+        i, j = _over(short[mine], short[first:], least)
         found = np.stack([mine[i], j + first], axis=1)
-        yield found[found[:, 0] < found[:, 1]] if wanted is None else found[found[:, 0] != found[:, 1]]
+        kept: Ids = found[found[:, 0] < found[:, 1]] if wanted is None else found[found[:, 0] != found[:, 1]]
+        return kept
+
+    yield from _in_threads(one, range(part[0] * TILE[0], len(some), part[1] * TILE[0]))
+
+
+def _reaching(fetch: Fetch, keys: Ids, n: int, least: float) -> Ids:
+    """Keep the pairs whose rows reach a cosine."""
+
+    def one(start: int) -> Ids:
+        some = keys[start : start + BLOCK]
+        kept: Ids = some[np.einsum("ij,ij->i", fetch(some // n), fetch(some % n)) >= np.float32(least)]
+        return kept
+
+    return np.concatenate([np.zeros(0, np.int64), *_in_threads(one, range(0, len(keys), BLOCK))])
 
 
 def bucketed(fetch: Fetch, n: int, seed: int = 0) -> Buckets:
@@ -230,20 +300,50 @@ def candidates(fetch: Fetch, n: int, least: float, seed: int = 0, wanted: Bools 
         wanted: rows of which each pair must have one.
         part: ``(i, of)``: only every ``of``-th bucket, so that several machines can share the work; the union over ``i`` is the whole.
     """
-    keys: list[Ids] = [np.zeros(0, np.int64)]
+    if n < 2:
+        return np.zeros(0, np.int64)
+    axes = main_axes(fetch, n, seed)
     if n <= FLAT_LIMIT:
-        made = _flat(fetch, n, least, wanted) if part[0] == 0 else iter(())
-    else:
-        b = bucketed(fetch, n, seed)
+        made = _flat(shorten(fetch, np.arange(n), axes), least, wanted, part)
+        keys = distinct(np.concatenate([np.zeros(0, np.int64), *(f.min(axis=1) * n + f.max(axis=1) for f in made)]))
+        return _reaching(fetch, keys, n, least)
+    return inside(fetch, n, share(bucketed(fetch, n, seed), *part), axes, least, wanted)
 
-        def one(i: int) -> Ids:
-            return bucket_pairs(fetch, b.members[b.starts[i] : b.starts[i + 1]], int(b.homes[i]), least, wanted)
 
-        made = _in_threads(one, range(part[0], len(b.homes), part[1]))
-    for found in made:
-        keys.append(found.min(axis=1) * n + found.max(axis=1))
-    out: Ids = distinct(np.concatenate(keys))
-    return out
+def share(b: Buckets, i: int, of: int) -> Buckets:
+    """Return every ``of``-th bucket from the ``i``-th on."""
+    if of == 1:
+        return b
+    which = range(i, len(b.homes), of)
+    members = [b.members[b.starts[k] : b.starts[k + 1]] for k in which]
+    starts = np.cumsum([0, *map(len, members)]).astype(np.int64)
+    return Buckets(np.concatenate([np.zeros(0, np.int64), *members]), starts, b.homes[i::of])
+
+
+def inside(fetch: Fetch, n: int, b: Buckets, axes: Vectors, least: float, wanted: Bools | None = None) -> Ids:
+    """Return the pairs inside some buckets that reach a cosine, as ``left * n + right``, distinct and sorted.
+
+    Args:
+        fetch: gives rows by number; only members are asked for.
+        n: how many rows there are.
+        b: the buckets.
+        axes: from ``main_axes``.
+        least: cosine.
+        wanted: rows of which each pair must have one.
+    """
+    named = np.zeros(n, bool)
+    named[b.members] = True
+    place = np.cumsum(named) - 1
+    short = shorten(fetch, np.flatnonzero(named), axes)
+
+    def one(i: int) -> Ids:
+        rows = b.members[b.starts[i] : b.starts[i + 1]]
+        found = bucket_pairs(short[place[rows]], rows, int(b.homes[i]), least, None if wanted is None else wanted[rows])
+        keys: Ids = found.min(axis=1) * n + found.max(axis=1)
+        return keys
+
+    keys = distinct(np.concatenate([np.zeros(0, np.int64), *_in_threads(one, range(len(b.homes)))]))
+    return _reaching(fetch, keys, n, least)
 
 
 def pairs_above(vectors: Vectors, threshold: float, seed: int = 0) -> Pairs:
