@@ -7,7 +7,7 @@ duplicates, however alike the rest is. The words come from the lexicon and from 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -154,14 +154,14 @@ def _part_of(word: str, others: Iterable[str]) -> bool:
     return any(name in o or o.rsplit(":", 1)[-1].split("-", 1)[-1] in word for o in others) if ":term." in word else False
 
 
-def contradict(a: Sequence[str], b: Sequence[str], langs: Sequence[str]) -> str:
+def contradict(a: Mapping[str, Sequence[str]], b: Mapping[str, Sequence[str]], langs: Sequence[str]) -> str:
     """Say which decisive words contradict each other in every one of some languages.
 
     What truly differs between two bilingual captions differs in both languages; a contradiction in one of them only is a matter of wording.
 
     Args:
-        a: decisive words of one caption pair.
-        b: decisive words of the other.
+        a: decisive words of one caption pair by language.
+        b: those of the other.
         langs: the languages that both have and in which they are not the same.
 
     Returns:
@@ -169,7 +169,7 @@ def contradict(a: Sequence[str], b: Sequence[str], langs: Sequence[str]) -> str:
     """
     found = ""
     for lang in langs:
-        evidence = differ([w for w in a if w.startswith(lang)], [w for w in b if w.startswith(lang)])
+        evidence = differ(a[lang], b[lang])
         if not evidence:
             return ""
         found = found or evidence

@@ -83,6 +83,6 @@ def survey(frame: pl.DataFrame, res: Resources, params: Mapping[str, Any] | None
         dropped = int((pairs.verdicts(rows, before.joined(at)).get_column("dup_kind") == "semantic").sum())
         out.append(Cut(low, int((inside & held).sum()), int((inside & ~held).sum()), dropped))
     nearest = np.lexsort((found.right, found.left, np.round(np.abs(found.score - now.semantic), 4)))
-    texts = [" / ".join(x for x in pair if x) for pair in zip(rows.zh, rows.en, strict=True)]
+    texts = [" / ".join(x for x in pair if x) for pair in rows.frame.select("zh_norm", "en_norm").iter_rows()]
     shown = [i for i in nearest.tolist() if held[i]][:SHOWN]
     return Cuts(now.semantic, tuple(out), tuple((float(found.score[i]), texts[found.left[i]], texts[found.right[i]]) for i in shown))

@@ -21,7 +21,8 @@ from rapidfuzz.distance import Levenshtein
 from curate import minhash
 from curate.embed import Vectors
 from curate.errors import DataError
-from curate.text import han_count, match_key, match_keys, normalize, to_simplified
+from curate.keys import match_keys
+from curate.text import han_count, match_key, normalize, to_simplified
 
 KINDS = ("exact", "near", "semantic")
 HASHES, BANDS = 96, 24

@@ -8,16 +8,23 @@ are too short for the five-word shingles of other tools.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 Signatures = npt.NDArray[np.uint32]
 _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
-# Texts signed at once: their numbers stay in the cache.
-_TEXTS = 2048
+# Texts whose characters are looked at together, and numbers hashed together: both stay in the cache.
+_TEXTS = 4096
+_NUMBERS = 1 << 16
+# Pairs looked at together.
+_PAIRS = 1 << 17
+Ints = npt.NDArray[np.int64]
+# Says of pairs of rows which of them are worth keeping.
+Keep = Callable[[Ints, Ints], npt.NDArray[np.bool_]]
 
 
 def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -43,30 +50,46 @@ def signatures(keys: Sequence[str], hashes: int, words: bool = False) -> Signatu
     out = np.full((len(keys), hashes), 0xFFFFFFFF, np.uint32)
     blocks = range(0, len(keys), _TEXTS)
     # The loops below run in numpy, which lets other threads run meanwhile.
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         list(pool.map(lambda at: _sign(keys[at : at + _TEXTS], out[at : at + _TEXTS], words), blocks))
     return out
 
 
+def threads() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def _sign(keys: Sequence[str], out: Signatures, words: bool) -> None:
     pieces, sizes = _words(keys) if words else _letters(keys)
-    full = np.flatnonzero(sizes)
-    if not len(full):
-        return
-    ends = np.cumsum(sizes[full])
-    starts = ends - sizes[full]
+    starts = np.cumsum(sizes) - sizes
     single = _mix(pieces)
     with np.errstate(over="ignore"):
         pairs = _mix(single * np.uint64(31) + np.append(single[1:], np.uint64(0)))
-    # A pair that would reach into the next text is replaced by the text's last piece, which is there already.
-    pairs[ends - 1] = single[ends - 1]
     high, high_pairs = ((x >> np.uint64(32)).astype(np.uint32) for x in (single, pairs))
-    low, step = np.empty_like(high), np.empty_like(high)
-    for h, odd in enumerate(_odd(out.shape[1])):
-        np.multiply(high, odd, out=low)
-        np.multiply(high_pairs, odd, out=step)
-        np.minimum(low, step, out=low)
-        out[full, h] = np.minimum.reduceat(low, starts)
+    order = np.argsort(sizes, kind="stable")
+    at = int(np.searchsorted(sizes[order], 1))
+    while at < len(order):
+        # Texts of about the same length side by side: the least number of all is found for all of them at once.
+        few = min(len(order) - at, max(1, _NUMBERS // int(sizes[order[min(len(order) - 1, at + _NUMBERS // int(sizes[order[at]]))]])))
+        some = order[at : at + few]
+        # A short text repeats its last piece, and a pair that would reach into the next text is replaced by that piece.
+        place = np.arange(int(sizes[some[-1]]))[:, None]
+        last = sizes[some] - 1
+        ones = high[starts[some] + np.minimum(place, last)]
+        twos = np.where(place < last, high_pairs[np.minimum(starts[some] + place, len(high) - 1)], ones)
+        out[some] = _least(np.concatenate([ones, twos]), out.shape[1]).T
+        at += few
+
+
+def _least(numbers: Signatures, hashes: int) -> Signatures:
+    """Return the least hash of every column, for each of several hash functions."""
+    out = np.empty((hashes, numbers.shape[1]), np.uint32)
+    hashed = np.empty_like(numbers)
+    for h, odd in enumerate(_odd(hashes)):
+        np.multiply(numbers, odd, out=hashed)
+        np.minimum.reduce(hashed, axis=0, out=out[h])
+    return out
 
 
 def _odd(hashes: int) -> npt.NDArray[np.uint32]:
@@ -80,15 +103,15 @@ def _codes(text: str) -> npt.NDArray[np.uint64]:
     return np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.uint64)
 
 
-def _letters(keys: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+def _letters(keys: Sequence[str]) -> tuple[npt.NDArray[np.uint64], Ints]:
     """Characters of all texts, and how many each has."""
     return _codes("".join(keys)), np.fromiter(map(len, keys), np.int64, len(keys))
 
 
-def _words(keys: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+def _words(keys: Sequence[str]) -> tuple[npt.NDArray[np.uint64], Ints]:
     """Words of all texts as 64-bit numbers that depend on the word only, and how many each text has."""
     sizes = np.fromiter((k.count(" ") + 1 if k else 0 for k in keys), np.int64, len(keys))
-    text = " ".join(k for k in keys if k)
+    text = " ".join([k for k in keys if k])
     if not text:
         return np.zeros(0, np.uint64), sizes
     codes = _codes(text)
@@ -103,9 +126,7 @@ def _words(keys: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.
         return np.add.reduceat(letters, starts), sizes
 
 
-def band_pairs(
-    signs: Signatures, bands: int, max_bucket: int = 200, part: tuple[int, int] = (0, 1)
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def band_pairs(signs: Signatures, bands: int, max_bucket: int = 200, part: tuple[int, int] = (0, 1), keep: Keep | None = None) -> tuple[Ints, Ints]:
     """Return candidate pairs: rows that agree in all hashes of at least one band.
 
     A bucket of more than ``max_bucket`` rows (template texts) is compared along its sorted order with a window
@@ -117,35 +138,79 @@ def band_pairs(
         max_bucket: largest bucket compared in full.
         part: ``(i, of)``: only the buckets whose key leaves ``i`` when divided by ``of``, so that several machines can share the work; the union
             over ``i`` is the whole.
+        keep: asked about pairs as soon as they are found, so that what cannot be is never gathered; all are kept if ``None``.
 
     Returns:
         ``(left, right)`` with ``left < right``, unique, sorted.
     """
-    n, width = signs.shape
-    rows = width // bands
-    live = np.flatnonzero(~(signs == 0xFFFFFFFF).all(axis=1))
-    found: list[npt.NDArray[np.int64]] = []
-    for band in range(bands):
-        key, mine = _band(signs[live, band * rows : (band + 1) * rows]), live
-        if part[1] > 1:
-            here = key % np.uint64(part[1]) == np.uint64(part[0])
-            key, mine = key[here], live[here]
-        order = np.argsort(key, kind="stable")
-        found.append(_bucket_pairs(key[order], mine[order], max_bucket, n))
+    n, rows = len(signs), signs.shape[1] // bands
+    live = _live(signs)
+
+    def search(band: int) -> Ints:
+        key = _band(signs[live, band * rows : (band + 1) * rows])
+        here = np.flatnonzero(key % np.uint64(part[1]) == np.uint64(part[0])) if part[1] > 1 else np.arange(len(live))
+        return _bucket_pairs(key[here], live[here], max_bucket, n, keep)
+
+    with ThreadPoolExecutor(threads()) as pool:
+        found = list(pool.map(search, range(bands)))
     keys = distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
     return keys // n, keys % n
+
+
+def _live(signs: Signatures) -> Ints:
+    """Rows that have shingles."""
+    out = signs[:, 0] != 0xFFFFFFFF
+    rare = np.flatnonzero(~out)
+    out[rare] = ~(signs[rare] == 0xFFFFFFFF).all(axis=1)
+    return np.flatnonzero(out)
 
 
 def _band(part: Signatures) -> npt.NDArray[np.uint64]:
     """One number per row for all hashes of a band."""
     key = np.zeros(len(part), np.uint64)
     with np.errstate(over="ignore"):
-        for column in part.T.astype(np.uint64):
-            key = _mix(key ^ column)
-    return key
+        for j, column in enumerate(part.T):
+            key += _mix(np.array([j + 1], np.uint64)) * column
+    return _mix(key)
 
 
-def cross_pairs(left: Signatures, right: Signatures, bands: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _bucket_pairs(key: npt.NDArray[np.uint64], rows: Ints, window: int, n: int, keep: Keep | None) -> Ints:
+    """Pairs of rows with equal keys, as ``left * n + right``; of a large bucket each row with the next ones up to the window.
+
+    Args:
+        key: a number per row.
+        rows: row numbers, ascending, below ``n``.
+        window: how many followers of a row are looked at.
+        n: number of all rows.
+        keep: which pairs are wanted.
+    """
+    # The row takes the low bits of the key: sorting plain numbers is several times quicker than sorting places, and its order is the rows'.
+    bits = np.uint64(max(1, n).bit_length())
+    low = (np.uint64(1) << bits) - np.uint64(1)
+    packed = np.sort((key & ~low) | rows.astype(np.uint64))
+    bucket = packed >> bits
+    ends = np.append(np.flatnonzero(bucket[1:] != bucket[:-1]) + 1, len(packed))
+    sizes = np.diff(ends, prepend=0)
+    many = sizes > 1
+    mine = (packed[np.repeat(many, sizes)] & low).astype(np.int64)
+    after = np.minimum(np.repeat(np.cumsum(sizes[many]), sizes[many]) - np.arange(len(mine)) - 1, window)
+    total = np.cumsum(after)
+    found = [np.zeros(0, np.int64)]
+    cuts = np.searchsorted(total, np.arange(_PAIRS, int(total[-1]), _PAIRS)) if len(total) else np.zeros(0, np.int64)
+    for start, stop in pairwise(sorted({0, *cuts.tolist(), len(mine)})):
+        count = after[start:stop]
+        left = np.repeat(mine[start:stop], count)
+        # The followers of the row at place p stand at p + 1, p + 2 …
+        first = np.arange(start + 1, stop + 1) - (np.cumsum(count) - count)
+        right = mine[np.repeat(first, count) + np.arange(len(left))]
+        if keep is not None:
+            good = keep(left, right)
+            left, right = left[good], right[good]
+        found.append(left * n + right)
+    return np.concatenate(found)
+
+
+def cross_pairs(left: Signatures, right: Signatures, bands: int) -> tuple[Ints, Ints]:
     """Return candidate pairs between two sets of rows.
 
     Args:
@@ -157,7 +222,7 @@ def cross_pairs(left: Signatures, right: Signatures, bands: int) -> tuple[npt.ND
         Row numbers ``(in left, in right)``, unique, sorted.
     """
     rows = left.shape[1] // bands
-    mine, theirs = (np.flatnonzero(~(s == 0xFFFFFFFF).all(axis=1)) for s in (left, right))
+    mine, theirs = _live(left), _live(right)
     found = [np.zeros(0, np.int64)]
     for band in range(bands):
         here = slice(band * rows, (band + 1) * rows)
@@ -171,7 +236,7 @@ def cross_pairs(left: Signatures, right: Signatures, bands: int) -> tuple[npt.ND
     return keys // max(1, len(right)), keys % max(1, len(right))
 
 
-def distinct(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def distinct(keys: Ints) -> Ints:
     """Return the distinct numbers, sorted: by sorting, which for tens of millions is many times faster than numpy's table of hashes.
 
     Args:
@@ -179,15 +244,3 @@ def distinct(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """
     keys.sort()
     return keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
-
-
-def _bucket_pairs(keys: npt.NDArray[np.uint64], rows: npt.NDArray[np.int64], window: int, n: int) -> npt.NDArray[np.int64]:
-    """Pairs of equal neighbours at distance 1, 2, … up to the largest bucket or the window."""
-    out = []
-    for gap in range(1, window + 1):
-        same = keys[gap:] == keys[:-gap]
-        if not same.any():
-            break
-        a, b = rows[:-gap][same], rows[gap:][same]
-        out.append(np.minimum(a, b) * n + np.maximum(a, b))
-    return np.concatenate(out) if out else np.zeros(0, np.int64)

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate import minhash, neighbours, pairs
+from curate import closeness, minhash, neighbours, pairs, shares
+from curate.neighbours import Bools
 from curate.pairs import Floats, Found, Ints, Rows, Thresholds
+from curate.stage import Spread
 
 # Characters in common from which a replaced word counts as the only difference.
 MINIMAL = 0.6
@@ -20,7 +22,7 @@ def _one_word_replaced(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bo
     alike = np.zeros(len(left), bool)
     for lang in ("zh", "en"):
         has = rows.has(lang)
-        score = pairs.similarity(rows.keys(lang, left), rows.keys(lang, right), MINIMAL)
+        score = closeness.similarity(rows.keys(lang, left), rows.keys(lang, right), MINIMAL)
         alike |= (score >= MINIMAL) & has[left] & has[right]
     out = np.zeros(len(left), bool)
     at = np.flatnonzero(alike)
@@ -53,16 +55,35 @@ class _Vectors:
         """Return ``rows`` of places in a choice of rows."""
         return self.rows(some[at])
 
+    def candidates(self, at: Ints, least: float, seed: int, wanted: Bools | None) -> Ints:
+        """Search for pairs among some rows, as ``neighbours.candidates`` does."""
+        return neighbours.candidates(partial(self.rows_of, at), len(at), least, seed, wanted)
+
     def cosine(self, left: Ints, right: Ints) -> Floats:
-        """Return the cosine of pairs of rows, rounded to 5 digits so that no order of adding can be seen."""
-        out = np.empty(len(left), np.float32)
-        for start in range(0, len(left), 1 << 15):
-            s = slice(start, start + (1 << 15))
-            out[s] = np.round(np.einsum("ij,ij->i", self.rows(left[s]).astype(np.float64), self.rows(right[s]).astype(np.float64)), 5)
-        return out
+        """Return the cosine of pairs of rows."""
+        return neighbours.cosines(self.rows, left, right)
 
 
-def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds, seed: int) -> Found:
+class _Stored:
+    """The same for vectors that stay in the workspace: others search and compare."""
+
+    def __init__(self, spread: Spread, name: str, order: Ints) -> None:
+        self.spread, self.name, self.order = spread, name, order
+
+    def candidates(self, at: Ints, least: float, seed: int, wanted: Bools | None) -> Ints:
+        """Search for pairs among some rows."""
+        return shares.near_vectors(self.spread, self.name, self.order[at], least, seed, wanted)
+
+    def cosine(self, left: Ints, right: Ints) -> Floats:
+        """Return the cosine of pairs of rows."""
+        return shares.cosines(self.spread, self.name, self.order[left], self.order[right])
+
+
+def _vectors(rows: Rows, df: pl.DataFrame, name: str, spread: Spread | None) -> _Vectors | _Stored:
+    return _Vectors(df, name, rows.order) if spread is None else _Stored(spread, name, rows.order)
+
+
+def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds, seed: int, spread: Spread | None = None) -> Found:
     """Find pairs that mean the same in every language that both have.
 
     Args:
@@ -71,9 +92,10 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
         df: the frame with vectors.
         params: thresholds.
         seed: seed of the clustering of large sets.
+        spread: who has the vectors and does the search, if not this process.
     """
     n = len(rows)
-    zh, en = _Vectors(df, "zh_vector", rows.order), _Vectors(df, "en_vector", rows.order)
+    zh, en = (_vectors(rows, df, name, spread) for name in ("zh_vector", "en_vector"))
     has_zh, has_en = rows.has("zh"), rows.has("en")
     found: list[Ints] = []
     # Two rows that both have Chinese must agree in Chinese, so English is searched only for pairs of which one row has none.
@@ -81,7 +103,7 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
         at = reps[has[reps]]
         wanted = None if needed is None else needed[at]
         if len(at) > 1 and (wanted is None or wanted.any()):
-            keys = neighbours.candidates(partial(vectors.rows_of, at), len(at), params.semantic - 1e-4, seed, wanted)
+            keys = vectors.candidates(at, params.semantic - 1e-4, seed, wanted)
             found.append(at[keys // len(at)] * n + at[keys % len(at)])
     keys = minhash.distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
     left, right = keys // n, keys % n

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -24,7 +24,7 @@ INVISIBLE = (
 HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _INVISIBLE_RE = re.compile(f"[{INVISIBLE}]")
 _SPACE_RE = re.compile(r"\s+")
-_HAN_RE = re.compile(f"[{HAN}]")
+HAN_RE = re.compile(f"[{HAN}]")
 # NFKC turns the ellipsis and full-width forms into ASCII; these keep one look for quotes and dashes.
 _PUNCT = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "「": '"', "」": '"', "『": '"', "』": '"', "—": "-", "–": "-", "、": ",", "。": "."})
 
@@ -63,7 +63,8 @@ def script_characters() -> tuple[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _script_sets() -> tuple[frozenset[str], frozenset[str]]:
+def script_sets() -> tuple[frozenset[str], frozenset[str]]:
+    """Return ``script_characters`` as sets."""
     hans, hant = script_characters()
     return frozenset(hans), frozenset(hant)
 
@@ -107,6 +108,15 @@ def fold(text: str) -> str:
     return text.translate(fold_table())
 
 
+def plain(text: str) -> str:
+    """Return the compatibility form (NFKC) without invisible characters; line ends stay.
+
+    Args:
+        text: any text.
+    """
+    return _INVISIBLE_RE.sub("", unicodedata.normalize("NFKC", text))
+
+
 def normalize(text: str) -> str:
     """Normalize width, compatibility forms, invisible characters and white space.
 
@@ -123,8 +133,7 @@ def normalize(text: str) -> str:
         >>> normalize("Ｔａｎｇ　唐代\\u200b！")
         'Tang 唐代!'
     """
-    text = _INVISIBLE_RE.sub("", unicodedata.normalize("NFKC", text))
-    return _SPACE_RE.sub(" ", text.translate(_PUNCT)).strip()
+    return _SPACE_RE.sub(" ", plain(text).translate(_PUNCT)).strip()
 
 
 def normalize_with_map(text: str) -> tuple[str, list[int]]:
@@ -148,7 +157,7 @@ def normalize_with_map(text: str) -> tuple[str, list[int]]:
         j = i + 1
         while j < n and (unicodedata.combining(text[j]) or 0x1100 <= ord(text[j]) <= 0x11FF):
             j += 1
-        piece = _INVISIBLE_RE.sub("", unicodedata.normalize("NFKC", text[i:j])).translate(_PUNCT)
+        piece = plain(text[i:j]).translate(_PUNCT)
         for char in piece:
             if char.isspace():
                 if out and out[-1] != " ":
@@ -178,9 +187,9 @@ def script_of(text: str) -> Script:
         >>> script_of("端午節"), script_of("端午节"), script_of("dragon boats")
         ('hant', 'hans', 'none')
     """
-    if not _HAN_RE.search(text):
+    if not HAN_RE.search(text):
         return "none"
-    hans, hant = _script_sets()
+    hans, hant = script_sets()
     chars = set(text)
     if chars & hant:
         return "mixed" if chars & hans else "hant"
@@ -198,6 +207,24 @@ def to_simplified(text: str) -> str:
         '看着后宫'
     """
     return str(_tw2s().convert(text)) if script_of(text) in ("hant", "mixed") else text
+
+
+def all_simplified(texts: Sequence[str]) -> list[str]:
+    """Return ``to_simplified`` of every text, in one conversion.
+
+    Args:
+        texts: Chinese texts without line ends.
+
+    Example:
+        >>> all_simplified(["看著後宮", "dragon"])
+        ['看着后宫', 'dragon']
+    """
+    out = list(texts)
+    at = [i for i, t in enumerate(out) if not t.isascii() and script_of(t) in ("hant", "mixed")]
+    # On a line each: no phrase of the tables runs over a line end.
+    for i, line in zip(at, str(_tw2s().convert("\n".join([out[i] for i in at]))).split("\n"), strict=False):
+        out[i] = line
+    return out
 
 
 def to_traditional(text: str) -> str:
@@ -223,22 +250,12 @@ def han_count(text: str) -> int:
         >>> han_count("唐代 Tang")
         2
     """
-    return len(_HAN_RE.findall(text))
+    return len(HAN_RE.findall(text))
 
 
-_NUMERALS = str.maketrans("〇零一二两三四五六七八九", "001223456789")
+NUMERALS = str.maketrans("〇零一二两三四五六七八九", "001223456789")
 _HAN_SPACE_RE = re.compile(f"(?<=[{HAN}]) | (?=[{HAN}])")
 _KEY_RE = re.compile(r"[^\w]+", re.UNICODE)
-# Lines worked on together.
-_LINES = 4096
-# From so many different characters on they are replaced in one pass.
-_MANY = 400
-_HAN_SPACES_RE = re.compile(f" (?:(?<=[{HAN}] )|(?=[{HAN}]))")
-
-
-@lru_cache(maxsize=1)
-def _hant_re() -> re.Pattern[str]:
-    return re.compile("[" + re.escape(script_characters()[1]) + "]")
 
 
 def match_key(text: str) -> str:
@@ -254,67 +271,6 @@ def match_key(text: str) -> str:
         >>> match_key("三個人，在長城。") == match_key("3个人在长城")
         True
     """
-    folded = fold(to_simplified(normalize(text))).translate(_NUMERALS)
+    folded = fold(to_simplified(normalize(text))).translate(NUMERALS)
     words = _KEY_RE.sub(" ", folded).strip()
     return _HAN_SPACE_RE.sub("", words)
-
-
-@lru_cache(maxsize=1 << 16)
-def _key_char(char: str) -> str:
-    """What one normalized, simplified character is in a key."""
-    out = fold(char).translate(_NUMERALS)
-    return out if out.isalnum() or out == "_" else " "
-
-
-@lru_cache(maxsize=1 << 16)
-def _plain_char(char: str) -> str:
-    """What normalization makes of one character."""
-    return _INVISIBLE_RE.sub("", unicodedata.normalize("NFKC", char))
-
-
-def _replaced(text: str, new: Callable[[str], str]) -> str:
-    """Replace characters: a long text has few different ones, and replacing one everywhere is quicker than looking at every place."""
-    changed = {c: new(c) for c in set(text) if c != "\n" and new(c) != c}
-    if len(changed) > _MANY:
-        return text.translate({ord(c): put for c, put in changed.items()})
-    # What a character becomes is never itself replaced, so the order does not matter.
-    for c, put in changed.items():
-        text = text.replace(c, put)
-    return text
-
-
-def match_keys(texts: Sequence[str]) -> list[str]:
-    """Return ``match_key`` of every text, many times faster: all texts go through each step as one, on a line each.
-
-    Args:
-        texts: captions, raw or normalized.
-
-    Example:
-        >>> match_keys(["三個人，在長城。", "A  Man", ""])
-        ['3个人在长城', 'a man', '']
-    """
-    out = [""] * len(texts)
-    # Apart, because English without accents needs fewer steps.
-    for mine in ([i for i, t in enumerate(texts) if t.isascii()], [i for i, t in enumerate(texts) if not t.isascii()]):
-        for start in range(0, len(mine), _LINES):
-            some = mine[start : start + _LINES]
-            for i, key in zip(some, _keys_of([texts[i].replace("\n", " ") for i in some]), strict=True):
-                out[i] = key
-    return out
-
-
-def _keys_of(lines: list[str]) -> list[str]:
-    text = "\n".join(lines)
-    if not text.isascii():
-        plain = _replaced(text, _plain_char)
-        # Marks that stand alone must be composed with what is before them.
-        text = plain if unicodedata.is_normalized("NFKC", plain) else _INVISIBLE_RE.sub("", unicodedata.normalize("NFKC", text))
-        if _hant_re().search(text):
-            text = "\n".join([to_simplified(t) if _hant_re().search(t) else t for t in text.split("\n")])
-    else:
-        text = _INVISIBLE_RE.sub("", text)
-    text = _replaced(text, _key_char)
-    while "  " in text:
-        text = text.replace("  ", " ")
-    out = [t.strip(" ") for t in text.split("\n")]
-    return out if text.isascii() else _HAN_SPACES_RE.sub("", "\n".join(out)).split("\n")

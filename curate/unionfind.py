@@ -19,23 +19,28 @@ def join_pairs(ids: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str
         >>> join_pairs(["b", "a", "c"], [(0, 1)])
         ['a', 'a', 'c']
     """
-    parent = list(range(len(ids)))
+    # Most rows belong to no pair: only the others are followed.
+    parent: dict[int, int] = {}
 
     def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
+        up = parent.setdefault(i, i)
+        while up != i:
+            parent[i] = parent[up]
+            i, up = parent[i], parent[parent[i]]
         return i
 
     for i, j in pairs:
         a, b = root(i), root(j)
         if a != b:
             parent[max(a, b)] = min(a, b)
-    roots = [root(i) for i in range(len(ids))]
     smallest: dict[int, str] = {}
-    for i, r in enumerate(roots):
+    for i in parent:
+        r = root(i)
         smallest[r] = min(smallest.get(r, ids[i]), ids[i])
-    return [smallest[r] for r in roots]
+    out = list(ids)
+    for i in parent:
+        out[i] = smallest[root(i)]
+    return out
 
 
 def components(ids: Sequence[str], links: Sequence[Sequence[str | None]]) -> list[str]:
@@ -56,5 +61,5 @@ def components(ids: Sequence[str], links: Sequence[Sequence[str | None]]) -> lis
     pairs: list[tuple[int, int]] = []
     for values in links:
         first: dict[str, int] = {}
-        pairs += [(first.setdefault(v, i), i) for i, v in enumerate(values) if v is not None]
+        pairs += [(first[v], i) for i, v in enumerate(values) if v is not None and first.setdefault(v, i) != i]
     return join_pairs(ids, pairs)

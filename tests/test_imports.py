@@ -31,10 +31,10 @@ LEVELS: list[tuple[int, str]] = [
     ),
     (
         2,
-        "curate.embed curate.index curate.neighbours curate.stage curate.head curate.eras curate.decisive curate.minhash curate.use_fast curate.items curate.leakage curate.quota curate.meanings",
+        "curate.embed curate.index curate.neighbours curate.stage curate.head curate.eras curate.decisive curate.minhash curate.closeness curate.use_fast curate.items curate.leakage curate.quota curate.meanings",
     ),
     (1, "curate.schema curate.tokenize curate.lexicon curate.taxonomy curate.matcher curate.data curate.unionfind curate.years curate.plugins"),
-    (0, "curate.errors curate.text curate.langid curate.cells"),
+    (0, "curate.errors curate.text curate.keys curate.langid curate.cells"),
 ]
 # Names of one place that a lower level may use: each says why.
 ALLOWED = {

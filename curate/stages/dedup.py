@@ -45,7 +45,7 @@ class DedupParams(Params):
         return self
 
 
-NEEDS = ("clip_id", "zh_norm", "en_norm", "zh_origin", "en_origin", "zh_key", "en_key", "zh_sig", "en_sig", "decisive")
+NEEDS = ("clip_id", "zh_norm", "en_norm", "zh_origin", "en_origin", "zh_key", "en_key", "zh_sig", "decisive")
 
 
 def dedup(df: pl.DataFrame, params: DedupParams, res: Resources) -> pl.DataFrame:
@@ -70,14 +70,14 @@ def dedup(df: pl.DataFrame, params: DedupParams, res: Resources) -> pl.DataFrame
     reps = np.setdiff1d(np.arange(len(rows)), found.right) if len(found.left) else np.arange(len(rows))
     if "near" in params.steps:
         found = found.joined(pairs.near_pairs(rows, reps, params))
-    if "semantic" in params.steps and "zh_vector" in df.columns:
-        found = found.joined(semantic.semantic_pairs(rows, reps, df, params, res.seed))
+    if "semantic" in params.steps and ("zh_vector" in df.columns or (res.spread is not None and "zh_vector" in res.spread.table.columns())):
+        found = found.joined(semantic.semantic_pairs(rows, reps, df, params, res.seed, res.spread))
     return pairs.verdicts(rows, found)
 
 
 STAGE = Stage(
     name="dedup",
-    version=4,
+    version=5,
     scope="table",
     params=DedupParams,
     needs=NEEDS,
@@ -85,7 +85,8 @@ STAGE = Stage(
     adds=pl.Schema({"dup_of": pl.String(), "dup_kind": DUP_KIND, "dup_score": pl.Float32(), "dup_group": pl.String()}),
     reasons=("exact", "near", "semantic"),
     uses=frozenset({"seed"}),
-    libs=("rapidfuzz", "faiss-cpu"),
+    libs=("rapidfuzz",),
+    apart=("zh_vector", "en_vector"),
     fn=dedup,
     help="exact, near and semantic duplicates with evidence",
 )

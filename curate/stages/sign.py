@@ -7,8 +7,8 @@ from pydantic import Field
 
 from curate import minhash
 from curate.decisive import decisive_words
+from curate.keys import match_keys
 from curate.stage import Params, Resources, Stage
-from curate.text import match_keys
 
 
 class SignParams(Params):
@@ -23,7 +23,7 @@ class SignParams(Params):
 
 def _schema(params: SignParams, res: Resources) -> pl.Schema:
     sig = pl.Array(pl.UInt32, params.hashes)
-    return pl.Schema({"zh_key": pl.String(), "en_key": pl.String(), "zh_sig": sig, "en_sig": sig, "decisive": pl.List(pl.String)})
+    return pl.Schema({"zh_key": pl.String(), "en_key": pl.String(), "zh_sig": sig, "decisive": pl.List(pl.String)})
 
 
 def sign(df: pl.DataFrame, params: SignParams, res: Resources) -> pl.DataFrame:
@@ -36,24 +36,21 @@ def sign(df: pl.DataFrame, params: SignParams, res: Resources) -> pl.DataFrame:
 
     Returns:
         ``zh_key``, ``en_key`` (equal for captions that are the same but for script, width, case, punctuation and digits),
-        ``zh_sig``, ``en_sig`` (uint32 MinHash), ``decisive``.
+        ``zh_sig`` (uint32 MinHash; English is signed by ``dedup`` where a row has no Chinese), ``decisive``.
     """
     lexicon = res.need_lexicon()
     schema = _schema(params, res)
     zh, en = df.get_column("zh_norm").to_list(), df.get_column("en_norm").to_list()
     keys = {"zh_key": match_keys(zh), "en_key": match_keys(en)}
-    sigs = {
-        name: pl.Series(name, minhash.signatures(keys[key], params.hashes, words=key == "en_key"), dtype=schema[name])
-        for name, key in (("zh_sig", "zh_key"), ("en_sig", "en_key"))
-    }
+    sigs = pl.Series("zh_sig", minhash.signatures(keys["zh_key"], params.hashes), dtype=schema["zh_sig"])
     words = [decisive_words(lexicon, z, e, t) for z, e, t in zip(zh, en, df.get_column("terms").to_list(), strict=True)]
     decisive = pl.Series("decisive", words, dtype=pl.List(pl.String))
-    return pl.DataFrame({"id": df.get_column("id"), **keys, **sigs, "decisive": decisive})
+    return pl.DataFrame({"id": df.get_column("id"), **keys, "zh_sig": sigs, "decisive": decisive})
 
 
 STAGE = Stage(
     name="sign",
-    version=3,
+    version=4,
     scope="rows",
     params=SignParams,
     needs=("zh_norm", "en_norm", "terms"),

@@ -48,7 +48,7 @@ def encoder(path: Path) -> dict[str, Any]:
 
 def near(path: Path) -> dict[str, Any]:
     """Exact and near duplicates from keys, signatures and verification; no vetoes, as the peers have none."""
-    from curate.text import match_keys
+    from curate.keys import match_keys
 
     df = pl.read_parquet(path)
     started = time.perf_counter()
@@ -57,7 +57,7 @@ def near(path: Path) -> dict[str, Any]:
     frame = pl.DataFrame({
         "id": df["id"], "clip_id": df["id"], "zh_norm": df["zh"], "en_norm": df["en"], "zh_origin": none, "en_origin": none,
         "zh_key": keys["zh"], "en_key": keys["en"], "decisive": [[]] * len(df),
-        "zh_sig": minhash.signatures(keys["zh"], 96), "en_sig": minhash.signatures(keys["en"], 96, words=True),
+        "zh_sig": minhash.signatures(keys["zh"], 96),
     }).with_columns(pl.col("zh_origin", "en_origin").replace("", "unknown"))  # fmt: skip
     params: Any = stages.load()["dedup"].parse({"steps": ["exact", "near"], "veto": False})
     rows = pairs.Rows.from_frame(frame)

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 FILE = Path(__file__).with_name("stages.json")
 # Modules below the stages whose meaning shapes what they return (DESIGN: the levels 0 to 2).
 GROUND = (
-    "text langid tokenize schema lexicon taxonomy matcher unionfind years eras decisive minhash pairs index embed use_fast head tagging checks.verdict "
+    "text langid tokenize schema lexicon taxonomy matcher unionfind years eras decisive keys minhash closeness pairs semantic index embed use_fast head tagging checks.verdict "
     "checks.anachronism checks.confusion checks.flags checks.knowledge checks.mismatch checks.pairfit checks.reading checks.sensitive"
 ).split()
 
@@ -39,6 +39,16 @@ def _imported(source: str) -> list[str]:
     return sorted(n for n in (x.removeprefix("curate.") for x in names) if n in GROUND)
 
 
+def _ground(source: str) -> list[str]:
+    """Return the ground modules that a source imports, and those that these import: a rule lies behind `checks.verdict`, not in it."""
+    found: set[str] = set()
+    new = set(_imported(source))
+    while new:
+        found |= new
+        new = {m for known in new for m in _imported(_source(known))} - found
+    return sorted(found)
+
+
 def _source(module: str) -> str:
     return (ROOT / "curate" / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
 
@@ -48,6 +58,6 @@ def current() -> dict[str, dict[str, object]]:
     out: dict[str, dict[str, object]] = {}
     for stage in stages.BUILTIN:
         source = inspect.getsource(sys.modules[stage.fn.__module__])
-        ground = {m: fingerprint(_source(m)) for m in _imported(source)}
+        ground = {m: fingerprint(_source(m)) for m in _ground(source)}
         out[stage.name] = {"version": stage.version, "source": fingerprint(source), "ground": ground}
     return out

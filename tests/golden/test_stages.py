@@ -33,3 +33,9 @@ def test_the_fingerprint_sees_code_and_not_comments() -> None:
     plain = 'def f(x):\n    """Doc."""\n    return x + 1\n'
     assert fingerprint(plain) == fingerprint('def f(x):\n    """Other."""\n    # why\n    return (x + 1)\n')
     assert fingerprint(plain) != fingerprint(plain.replace("+ 1", "+ 2"))
+
+
+def test_the_rules_of_the_checks_are_seen_behind_the_stage() -> None:
+    ground = NOW["check"]["ground"]
+    assert isinstance(ground, dict)
+    assert {"checks.anachronism", "checks.confusion", "checks.reading", "checks.knowledge", "checks.mismatch", "decisive", "eras", "matcher"} <= set(ground)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from curate import neighbours
 from curate.embed import HashEmbedder
+from curate.keys import match_keys
 from curate.lexicon import Lexicon
 from curate.stage import Resources
-from curate.text import match_key, match_keys
+from curate.text import match_key
 from curate.use_fast import FastUse
 from tests.benchmarks.corpus import pairs
 from tests.benchmarks.determinism import digest, outcome, records

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from curate import minhash, neighbours
+from curate.keys import match_keys
 from curate.schema import stable_key
 from curate.stages.balance import count_clips
-from curate.text import match_keys
 from tests.benchmarks.corpus import pairs
 
 ROWS = 100_000
