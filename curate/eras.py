@@ -55,16 +55,36 @@ def by_year(taxonomy: Taxonomy, zh: str, en: str) -> set[str]:
 
 class _Reign(NamedTuple):
     era: str
-    years: int
+    first: int
+    last: int
+
+    @property
+    def years(self) -> int:
+        return self.last - self.first + 1
+
+
+_NUMBERED = r"(元|[一二三四五六七八九十廿]{1,3}|\d{1,2})年(?![级度内来后前多])"
+_WHILE = "年间|初年|末年|时期|中叶"
+_WHILE_EN = r"[- ](?:reign|era|period|years)\b"
 
 
 @lru_cache(maxsize=1)
-def _reigns() -> tuple[re.Pattern[str], dict[str, list[_Reign]]]:
+def _reigns() -> tuple[Mapping[str, re.Pattern[str]], Mapping[str, list[_Reign]]]:
+    """Return the patterns ``numbered``, ``zh`` (numbered or at large) and ``en``, and the reigns by Chinese name and by pinyin."""
     table: dict[str, list[_Reign]] = {}
+    latin: set[str] = set()
     for _, row in read_tsv(data_path("lexicons") / "reigns.tsv"):
-        table.setdefault(row["name"], []).append(_Reign(row["era"], int(row["to_year"]) - int(row["from_year"]) + 1))
-    names = "|".join(map(re.escape, sorted(table, key=len, reverse=True)))
-    return re.compile(rf"({names})(元|[一二三四五六七八九十廿]{{1,3}}|\d{{1,2}})年(?![级度内来后前多])"), table
+        reign = _Reign(row["era"], int(row["from_year"]), int(row["to_year"]))
+        for name in filter(None, (row["name"], row["pinyin"])):
+            table.setdefault(name, []).append(reign)
+        latin.add(row["pinyin"])
+    names = "|".join(map(re.escape, sorted(set(table) - latin, key=len, reverse=True)))
+    english = "|".join(sorted(latin - {""}, key=len, reverse=True))
+    return {
+        "numbered": re.compile(rf"({names}){_NUMBERED}"),
+        "zh": re.compile(rf"({names})(?:{_NUMBERED}|{_WHILE})"),
+        "en": re.compile(rf"\b({english}){_WHILE_EN}"),
+    }, table
 
 
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九十")} | {"元": 1}
@@ -92,12 +112,46 @@ def by_reign(zh: str) -> set[str]:
     """
     if "年" not in zh:
         return set()
-    pattern, table = _reigns()
+    patterns, table = _reigns()
     out: set[str] = set()
-    for name, year in pattern.findall(zh):
+    for name, year in patterns["numbered"].findall(zh):
         eras = {r.era for r in table[name] if _number(year) <= r.years}
         if len(eras) == 1:
             out |= eras
+    return out
+
+
+# Reigns of one name that lie farther apart than the longest reign date nothing.
+_ONE_REIGN = 61
+
+
+def reigns(text: str, lang: str) -> list[tuple[int, int, int, int]]:
+    """Return the years of the reigns that a caption names: 贞观年间, 道光二十年, "the Wanli reign".
+
+    Args:
+        text: normalized caption, Chinese in simplified script.
+        lang: ``zh`` or ``en``.
+
+    Returns:
+        ``(first year, last year, start, end)``; a name of several dynasties that lie far apart is left out.
+
+    Example:
+        >>> reigns("康熙年间的茶馆", "zh"), reigns("道光二十年的广州", "zh"), reigns("永平年间", "zh")
+        ([(1662, 1722, 0, 4)], [(1840, 1840, 0, 6)], [])
+    """
+    if lang == "zh" and not any(w in text for w in ("年", "时期", "中叶")):
+        return []
+    patterns, table = _reigns()
+    out = []
+    for m in patterns[lang].finditer(text):
+        number = _number(m[2]) if lang == "zh" and m[2] else 0
+        fit = [r for r in table[m[1]] if number <= r.years]
+        if not fit:
+            continue
+        spans = [(r.first + number - 1,) * 2 if number else (r.first, r.last) for r in fit]
+        first, last = min(s[0] for s in spans), max(s[1] for s in spans)
+        if last - first < _ONE_REIGN:
+            out.append((first, last, m.start(), m.end()))
     return out
 
 

@@ -65,10 +65,10 @@ def check(reading: Reading, knowledge: Knowledge) -> list[Flag]:
 
 
 def _bounds(claims: Sequence[Claim]) -> tuple[int, int]:
-    """Return the first and the last year that a caption allows; a ruler named within an era narrows it."""
-    eras = [c for c in claims if c.kind != "person"] or list(claims)
+    """Return the first and the last year that a caption allows; a ruler or a reign named within an era narrows it."""
+    eras = [c for c in claims if c.kind not in ("person", "reign")] or list(claims)
     first, last = min(c.first for c in eras), max(c.last for c in eras)
-    people = [c for c in claims if c.kind == "person" and c.last - c.first <= 110]
+    people = [c for c in claims if c.kind in ("person", "reign") and c.last - c.first <= 110]
     if people and all(first <= c.last and c.first <= last for c in people):
         first, last = max(first, min(c.first for c in people)), min(last, max(c.last for c in people))
     return first, last
@@ -82,7 +82,9 @@ def _facts(reading: Reading, knowledge: Knowledge, lang: str) -> Iterator[Flag]:
         for found in table.find(text, lang):
             fact = table.rows[found.row]
             assert isinstance(fact, Fact)
-            if any(_overlaps(c, lang, found.start, found.end) for c in claims) or reading.excepted(fact.excepted):
+            if any(_overlaps(c, lang, found.start, found.end) for c in claims) or reading.excepted(fact.excepted, lang, found.start, found.end):
+                continue
+            if fact.whose and not knowledge.people.fits(fact.whose, text, lang, found.start, found.end):
                 continue
             if late:
                 off, far = last < fact.year - fact.margin, fact.sure is not None and last < fact.sure
@@ -96,7 +98,7 @@ def _facts(reading: Reading, knowledge: Knowledge, lang: str) -> Iterator[Flag]:
 
 def _terms(reading: Reading, lang: str) -> Iterator[Flag]:
     claims = reading.of(lang)
-    strong = [c for c in claims if c.kind in ("era", "year")]
+    strong = [c for c in claims if c.kind in ("era", "year", "reign")]
     _, last = _bounds(claims)
     sure = any(c.scene for c in claims)
     for p in reading.places:
@@ -127,7 +129,7 @@ def _people(reading: Reading) -> Iterator[Flag]:
     for lang in ("zh", "en"):
         claims = [c for c in reading.claims if c.place.lang == lang]
         people = [c for c in claims if c.kind == "person"]
-        periods = [c for c in claims if c.kind in ("era", "year")]
+        periods = [c for c in claims if c.kind in ("era", "year", "reign")]
         for c in people:
             others = [p for p in periods if not _overlaps(p, lang, c.place.start, c.place.end)]
             if others and all(o.last < c.first - 10 or o.first > c.last + 10 for o in others):

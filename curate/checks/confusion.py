@@ -88,6 +88,18 @@ def _says_china(reading: Reading) -> bool:
     return any(p.entry.kind == "term" and not set(p.entry.themes) & {"modern-china", "daily-life", "landscape"} for p in reading.places)
 
 
+# Themes whose terms stand for a Chinese place or time, whatever else is in the picture.
+_PLACES = frozenset({"architecture", "landscape", "history", "religion-philosophy", "festivals"})
+
+
+def _elsewhere_china(row: Confusable, reading: Reading) -> bool:
+    """Say whether the caption shows China by something else than the thing itself: a garden of Suzhou, a region, the word."""
+    if _CHINA_ZH.search(reading.zh) or _CHINA_EN.search(reading.en):
+        return True
+    others = [p.entry for p in reading.places if p.entry.id != row.native_id]
+    return any(e.kind == "region" or (e.kind == "term" and e.themes[:1] and e.themes[0] in _PLACES) for e in others)
+
+
 def _today(reading: Reading) -> bool:
     return _TRADE.search(reading.zh + " " + reading.en) is not None or any(e.kind == "modern-scene" for e in reading.excuses)
 
@@ -130,6 +142,8 @@ def _severity(row: Confusable, reading: Reading, native: bool, named: bool, comp
     owned = not named and _OWNED.search(reading.zh + " " + reading.en) is not None
     if row.severity == "error":
         sure = past or native if named else past or native or owned or (_says_china(reading) and not _today(reading))
+    elif row.severity == "china":
+        sure = native and (past or owned or _elsewhere_china(row, reading))
     else:
         sure = (native and row.severity == "native") or (owned and row.severity == "native") or (company > 1 and not named)
     return "error" if sure else "warning"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,8 @@ from curate.matcher import Form, Hit, Matcher
 class Fact:
     """A dated thing: it did not exist before (or after) a year.
 
-    ``sure`` is the year beyond which even a disputed date is out of the question, or ``None``.
+    ``sure`` is the year beyond which even a disputed date is out of the question, or ``None``. ``whose`` is a kind of people (``men``), where
+    the thing is wrong on them only.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Fact:
     suggestion_en: str
     excepted: tuple[str, ...]
     source: str
+    whose: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,47 @@ class Table:
         return [Found(e, h.start, h.end) for h in hits for e in h.entries]
 
 
+# Whoever stands so near to a thing may be its wearer, in code points.
+NEAR = {"zh": 12, "en": 30}
+_SENTENCE = re.compile(r"[。；！？;!?\n]|\.(?=\s|$)")
+
+
+@dataclass(frozen=True)
+class People:
+    """Words for kinds of people, to say whose hair or dress a caption speaks of.
+
+    Attributes:
+        patterns: per language, all words, longest first.
+        kinds: word in lower case to kind.
+        contrary: kind to the kinds that cast doubt on it when they stand near.
+    """
+
+    patterns: Mapping[str, re.Pattern[str]]
+    kinds: Mapping[tuple[str, str], str]
+    contrary: Mapping[str, frozenset[str]]
+
+    def fits(self, whose: str, text: str, lang: str, start: int, end: int) -> bool:
+        """Say whether the person nearest to a thing, in its sentence, is of a kind, and nobody of a contrary kind is near.
+
+        Args:
+            whose: the kind.
+            text: the caption.
+            lang: its language.
+            start: where the thing is named.
+            end: the code point after it.
+        """
+        first = max((m.end() for m in _SENTENCE.finditer(text, 0, start)), default=0)
+        after = _SENTENCE.search(text, end)
+        last = after.start() if after else len(text)
+        near: list[tuple[int, str]] = []
+        for m in self.patterns[lang].finditer(text, first, last):
+            away = m.start() - end if m.start() >= end else start - m.end() if m.end() <= start else None
+            if away is not None:
+                near.append((away, self.kinds[lang, m.group().lower()]))
+        doubt = self.contrary.get(whose, frozenset())
+        return bool(near) and min(near)[1] == whose and not any(kind in doubt and away <= NEAR[lang] for away, kind in near)
+
+
 @dataclass(frozen=True)
 class Knowledge:
     """All tables of the checks."""
@@ -91,6 +135,7 @@ class Knowledge:
     confusables: Table
     exceptions: Table
     era_years: Mapping[str, tuple[int, int]]
+    people: People
 
 
 def _int(value: str, path: Path, number: int, default: int | None = None) -> int:
@@ -133,9 +178,22 @@ def _facts(path: Path) -> Table:
                 r["suggestion_en"],
                 cells(r["except"]),
                 r["source"],
+                r.get("whose", ""),
             )
         )
     return Table(tuple(rows), Matcher(forms))
+
+
+def _people(path: Path) -> People:
+    kinds: dict[tuple[str, str], str] = {}
+    contrary: dict[str, frozenset[str]] = {}
+    for _, r in read_tsv(path):
+        contrary[r["id"]] = frozenset(cells(r["contrary"]))
+        kinds |= {("zh", w): r["id"] for w in cells(r["zh"])} | {("en", w.lower()): r["id"] for w in cells(r["en"])}
+    words = {
+        lang: "|".join(re.escape(w) for _, w in sorted((x for x in kinds if x[0] == lang), key=lambda x: (-len(x[1]), x[1]))) for lang in ("zh", "en")
+    }
+    return People({"zh": re.compile(words["zh"]), "en": re.compile(rf"\b(?:{words['en']})\b", re.IGNORECASE)}, kinds, contrary)
 
 
 def _confusables(path: Path) -> Table:
@@ -191,4 +249,5 @@ def load(folder: Path | None = None) -> Knowledge:
         _confusables(folder / "confusables.tsv"),
         _exceptions(folder / "exceptions.tsv"),
         years,
+        _people(folder / "people.tsv"),
     )

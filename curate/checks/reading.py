@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from curate.checks.knowledge import Context, Knowledge
+from curate.eras import reigns
 from curate.lexicon import Entry, Lexicon
 from curate.years import years
 
@@ -48,7 +49,7 @@ class Claim:
     Attributes:
         first, last: years.
         place: the words.
-        kind: ``era``, ``person`` or ``year``.
+        kind: ``era``, ``person``, ``year`` or ``reign``.
         scene: the scene is set then; false if the words only date a thing that stands or is kept to this day.
     """
 
@@ -114,9 +115,16 @@ class Reading:
             return _READS_ZH.search(text[max(0, start - 12) : start]) is not None
         return _READS_EN.search(text[max(0, start - 40) : start].lower()) is not None
 
-    def excepted(self, ids: Collection[str]) -> bool:
-        """Say whether a context that excuses one fact only is there: Jurchens wore queues before the Qing."""
-        return any(e.kind == "fact" and e.id in ids for e in self.excuses)
+    def excepted(self, ids: Collection[str], lang: str = "", start: int = 0, end: int = 0) -> bool:
+        """Say whether a context that excuses one fact only is there: Jurchens wore queues before the Qing.
+
+        Args:
+            ids: contexts that excuse the fact.
+            lang: language of the thing; its own words excuse nothing ("a Manchu queue").
+            start: its first code point.
+            end: the code point after it.
+        """
+        return any(e.kind == "fact" and e.id in ids and not (e.lang == lang and e.start < end and start < e.end) for e in self.excuses)
 
     def likened(self, lang: str, start: int, end: int) -> bool:
         """Say whether a thing only stands in a comparison: "longer than a football field"."""
@@ -329,6 +337,7 @@ def _claims(places: Sequence[Place], zh: str, en: str, knowledge: Knowledge) -> 
         for t in (knowledge.not_before, knowledge.not_after)
         for f in t.find(text, lang)
     ]
+    named = [(lang, a, b) for lang, text in (("zh", zh), ("en", en)) for _, _, a, b in reigns(text, lang)]
     actors = _PEOPLE_THEN.search(zh) is not None or _PEOPLE_THEN.search(en.lower()) is not None
     for p in places:
         text = zh if p.lang == "zh" else en
@@ -339,14 +348,17 @@ def _claims(places: Sequence[Place], zh: str, en: str, knowledge: Knowledge) -> 
             if spans and not _dates_a_building(p, places):
                 scene = actors or (_scene(p.start, p.end, p.lang, text) and not _dates_a_work(p, places))
                 out.append(Claim(min(s[0] for s in spans), max(s[1] for s in spans), p, "era", scene))
+        elif any(g == p.lang and a <= p.start and p.end <= b for g, a, b in named):
+            continue  # 康熙 in 康熙年间 is the reign and no person
         elif _is_person(p.entry) and p.entry.from_year is not None and p.entry.to_year is not None:
             out.append(Claim(p.entry.from_year, p.entry.to_year, p, "person", _acts(p, text)))
     for lang, text in (("zh", zh), ("en", en)):
         quoted = titles(text)
-        for first, last, start, end in _spans(text, lang):
+        dated = [(*span, "year") for span in _spans(text, lang)] + [(*span, "reign") for span in reigns(text, lang)]
+        for first, last, start, end, kind in dated:
             if -9000 < first < _LATEST and not any(a <= start < b for a, b in quoted):
                 scene = actors or _scene(start, end, lang, text)
-                out.append(Claim(first, last, Place(Entry(id=f"year:{first}"), lang, start, end), "year", scene))
+                out.append(Claim(first, last, Place(Entry(id=f"{kind}:{first}"), lang, start, end), kind, scene))
     return out
 
 
