@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
@@ -20,6 +21,7 @@ from curate.matcher import Form, Matcher
 
 # One-character dynasty names are never a label, but 唐 in one caption and 宋 in its twin is a difference.
 DYNASTIES = "夏商周秦汉晋隋唐宋辽金元明清"
+_DYNASTY = re.compile(f"[{DYNASTIES}]")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -30,19 +32,33 @@ class Opposites:
     keys: tuple[tuple[str, str], ...]
     matcher: Matcher
 
+    @cached_property
+    def _meanings(self) -> dict[tuple[int, ...], tuple[tuple[str, frozenset[str]], ...]]:
+        """What was worked out for the entries of a form."""
+        return {}
+
+    def meanings(self, entries: tuple[int, ...]) -> tuple[tuple[str, frozenset[str]], ...]:
+        """Return ``(group, keys)`` of a form: it may mean one of several things of its group (青色), or things of several groups (少年).
+
+        Args:
+            entries: what the matcher says of the form.
+        """
+        got = self._meanings.get(entries)
+        if got is None:
+            by: dict[str, set[str]] = {}
+            for e in entries:
+                by.setdefault(self.keys[e][0], set()).add(self.keys[e][1])
+            got = self._meanings[entries] = tuple((group, frozenset(keys)) for group, keys in sorted(by.items()))
+        return got
+
     def find(self, text: str, lang: str) -> list[tuple[str, str, int, int]]:
         """Return ``(group, key, start, end)`` of every meaning named in a text."""
         return [(group, next(iter(keys)), start, end) for group, keys, start, end in self.find_sets(text, lang) if len(keys) == 1]
 
     def find_sets(self, text: str, lang: str) -> list[tuple[str, frozenset[str], int, int]]:
-        """Return ``(group, keys, start, end)``: a form may mean one of several things of its group (青色), or things of several groups (少年)."""
-        out = []
-        for h in self.matcher.find(text, "zh" if lang == "zh" else "latin"):
-            by: dict[str, set[str]] = {}
-            for e in h.entries:
-                by.setdefault(self.keys[e][0], set()).add(self.keys[e][1])
-            out += [(group, frozenset(keys), h.start, h.end) for group, keys in sorted(by.items())]
-        return out
+        """Return ``(group, keys, start, end)`` of every form found in a text."""
+        hits = self.matcher.find(text, "zh" if lang == "zh" else "latin")
+        return [(group, keys, h.start, h.end) for h in hits for group, keys in self.meanings(h.entries)]
 
 
 @lru_cache(maxsize=2)
@@ -79,6 +95,16 @@ def _tags(entry: Entry) -> list[str]:
     return [f"term.{theme}.{entry.sub}:{entry.id}"]
 
 
+class Term(NamedTuple):
+    """A term found in a caption: number of the caption pair, entry, language and place."""
+
+    row: int
+    term_id: str
+    lang: str
+    start: int
+    end: int
+
+
 def decisive_words(lexicon: Lexicon, zh: str, en: str, terms: Iterable[dict[str, object]]) -> list[str]:
     """Return the decisive meanings of one caption pair, per language, sorted.
 
@@ -91,27 +117,61 @@ def decisive_words(lexicon: Lexicon, zh: str, en: str, terms: Iterable[dict[str,
     Returns:
         Strings such as ``zh:era:tang`` or ``en:color:red``.
     """
-    out: set[str] = set()
+    named = [Term(0, str(t["term_id"]), str(t["lang"]), int(str(t["start"])), int(str(t["end"]))) for t in terms]
+    return decisive_all(lexicon, [zh], [en], named)[0]
+
+
+def decisive_all(lexicon: Lexicon, zh: Sequence[str], en: Sequence[str], terms: Iterable[Term]) -> list[list[str]]:
+    """Return ``decisive_words`` of many caption pairs.
+
+    Args:
+        lexicon: the lexicon.
+        zh: normalized Chinese captions.
+        en: normalized English captions.
+        terms: what the ``match`` stage found in all of them.
+    """
+    out: list[set[str]] = [set() for _ in zh]
+    names: dict[str, list[str]] = {}
+    taken: dict[str, dict[int, list[tuple[int, int]]]] = {"zh": {}, "en": {}}
+    for row, term, lang, start, end in terms:
+        if term not in names:
+            entry = lexicon.by_id.get(term)
+            names[term] = _tags(entry) if entry else []
+        if names[term]:
+            out[row].update([f"{lang}:{name}" for name in names[term]])
+            taken[lang].setdefault(row, []).append((start, end))
+    for lang, texts in (("zh", zh), ("en", en)):
+        _add_opposites(lang, texts, taken[lang], out)
+        for row, text in enumerate(texts):
+            found = _NUMBER.findall(text)
+            if found:
+                out[row].update([f"{lang}:number:{x}" for x in found])
+    for row, text in enumerate(zh):
+        chars = _DYNASTY.findall(text)
+        if chars:
+            covered = "".join([text[s:e] for s, e in taken["zh"].get(row, ())])
+            out[row].update([f"zh:dynasty:{c}" for c in chars if c not in covered])
+    return [sorted(words) for words in out]
+
+
+def _add_opposites(lang: str, texts: Sequence[str], taken: dict[int, list[tuple[int, int]]], out: list[set[str]]) -> None:
+    """Add the meanings that exclude each other, but where a term already says more."""
     opposites = load_opposites()
-    taken: dict[str, list[tuple[int, int]]] = {"zh": [], "en": []}
-    for t in terms:
-        entry = lexicon.by_id.get(str(t["term_id"]))
-        lang = str(t["lang"])
-        names = _tags(entry) if entry else []
-        if names:
-            out |= {f"{lang}:{name}" for name in names}
-            taken[lang].append((int(str(t["start"])), int(str(t["end"]))))
-    for lang, text in (("zh", zh), ("en", en)):
-        for group, key, start, end in opposites.find(text, lang) if text else ():
-            # 苏州 inside 苏州园林 and 杭州 as a region are cities all the same.
-            if group in STRONG and (group == "city" or not any(s < end and start < e for s, e in taken[lang])):
-                out.add(f"{lang}:{group}:{key}")
-    if zh:
-        covered = "".join(zh[s:e] for s, e in taken["zh"])
-        out |= {f"zh:dynasty:{c}" for c in DYNASTIES if c in zh and c not in covered}
-    for lang, text in (("zh", zh), ("en", en)):
-        out |= {f"{lang}:number:{x}" for x in _NUMBER.findall(text)}
-    return sorted(out)
+    words: dict[tuple[int, ...], list[tuple[str, bool]]] = {}
+    # Each different text is searched once.
+    rows: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        rows.setdefault(text, []).append(row)
+    for same, hits in zip(rows.values(), opposites.matcher.find_many(list(rows), "zh" if lang == "zh" else "latin"), strict=True):
+        for start, end, entries in hits:
+            if entries not in words:
+                single = [(group, next(iter(keys))) for group, keys in opposites.meanings(entries) if group in STRONG and len(keys) == 1]
+                # 苏州 inside 苏州园林 and 杭州 as a region are cities all the same.
+                words[entries] = [(f"{lang}:{group}:{key}", group == "city") for group, key in single]
+            for word, always in words[entries]:
+                for row in same:
+                    if always or row not in taken or not any(s < end and start < e for s, e in taken[row]):
+                        out[row].add(word)
 
 
 def differ(a: Iterable[str], b: Iterable[str]) -> str:
