@@ -70,7 +70,7 @@ def resolve(recipe: Recipe, base: Path) -> list[Source]:
 
 def key_parts(sources: list[Source], part_rows: int) -> list[Any]:
     """Return everything that shapes the ingest, for its lineage key."""
-    parts: list[Any] = ["ingest", 1, part_rows]
+    parts: list[Any] = ["ingest", 2, part_rows]
     for s in sources:
         i = s.input
         parts.append(
@@ -99,7 +99,7 @@ def _frames(source: Source, base: Path, got: Ingested, bad: list[tuple[str, Bad]
                 continue
             batch.frame = completed(batch.frame, columns)
             mapping = _mapping(batch, item)
-            line = f"columns: {describe(mapping)}"
+            line = f"columns: {describe(mapping, batch.frame.columns)}"
             if line not in said:
                 said.add(line)
                 got.notes.append(f"{item.name}: {line}")

@@ -105,14 +105,15 @@ def load(path: Path, read: str = "auto", columns: Mapping[str, str] | None = Non
         batch.frame = completed(batch.frame, seen)
         mapping = guess(batch.frame.columns, item.map)
         if not frames:
-            out.notes.append(f"columns: {describe(mapping)}")
+            out.notes.append(f"columns: {describe(mapping, batch.frame.columns)}")
         records = to_records(batch, mapping, spec, rows)
         rows += len(batch.frame)
         frames.append(records.frame)
         out.bad += records.bad
     if not frames or not sum(len(f) for f in frames):
         first = f": {out.bad[0].file}:{out.bad[0].line}: {out.bad[0].note}" if out.bad else ""
-        raise DataError(f"no record could be read from {path}{first}", hint="is the file empty?")
+        hint = f"{len(out.bad)} rows were refused; that is why the first one was" if out.bad else "is the file empty?"
+        raise DataError(f"no record could be read from {path}{first}", hint=hint)
     out.frame = pl.concat(frames)
     shared = out.frame.get_column("source_id").value_counts().filter(pl.col("count") > 1)
     if len(shared):

@@ -13,6 +13,7 @@ from typing import Any
 
 import typer
 
+from curate.cli.examples import epilog
 from curate.errors import CurateError
 
 # module: names of its functions that are commands
@@ -51,9 +52,12 @@ def build() -> typer.Typer:
         loaded = importlib.import_module(f"curate.cli.{module}")
         for name in names:
             function: Callable[..., Any] = getattr(loaded, name)
-            app.command(name.replace("_", "-"))(function)
+            app.command(name.replace("_", "-"), epilog=epilog(name))(function)
     for group, module in GROUPS.items():
-        app.add_typer(importlib.import_module(f"curate.cli.{module}").app, name=group)
+        inner: typer.Typer = importlib.import_module(f"curate.cli.{module}").app
+        for command in inner.registered_commands:
+            command.epilog = epilog(f"{group} {command.name or getattr(command.callback, '__name__', '')}")
+        app.add_typer(inner, name=group)
     return app
 
 

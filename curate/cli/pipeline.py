@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ def run(
         emit(result.manifest)
     else:
         ledger(result.manifest)
+        unread(result.workspace, result.manifest)
         for line in result.records[0].notes:
             note(line)
         told = reviewfacts.told(result.workspace, result.manifest)
@@ -104,6 +106,17 @@ def ledger(manifest: dict[str, Any]) -> None:
     table("ledger: rows in = live + dropped", ["step", "in", "live", "dropped", "why", "time"], rows, right=(1, 2, 3))
 
 
+def unread(workspace: Any, manifest: dict[str, Any]) -> None:
+    """Say which rows could not be read, and where all of them are."""
+    key = manifest["steps"][0]["key"]
+    bad = workspace.quarantine(key)
+    if bad is None or not len(bad):
+        return
+    first = bad.row(0, named=True)
+    where = workspace.step_dir(key) / "quarantine.parquet"
+    note(f"quarantined: {len(bad)} rows; the first: {first['file']}:{first['line']}: {first['reason']}: {first['note']}; all in {where}")
+
+
 def status(recipe: Path = typer.Argument(None, help="The recipe."), workspace: Path = WORKSPACE, as_json: bool = JSON) -> None:
     """Show the last runs and the ledger of the newest one."""
     ws = _workspace(recipe, workspace)
@@ -111,10 +124,11 @@ def status(recipe: Path = typer.Argument(None, help="The recipe."), workspace: P
     if as_json:
         emit(runs)
         return
-    rows = [(r["run_id"], r["recipe_name"], r["status"], r["started_at"], r["error"] or "") for r in runs[-10:]]
+    rows = [(r["run_id"], r["recipe_name"], r["status"], r["started_at"][:19], r["error"] or "") for r in runs[-10:]]
     table(f"runs in {ws.root}", ["run", "recipe", "status", "started", "error"], rows)
     if any(r["status"] == "done" for r in runs):
         ledger(ws.last_run())
+        unread(ws, ws.last_run())
 
 
 def explain(
@@ -133,9 +147,22 @@ def explain(
     for step in told:
         say(f"\n{step['step']}  ({step['stage']} v{step['version']})")
         for name, value in step["values"].items():
-            say(f"  {name:<14} {value}")
+            say(f"  {name:<14} {_told(value)}")
         if step["drop"]:
             say(f"  DROPPED: {step['drop']}  {step['drop_note'] or ''}")
+
+
+def _told(value: Any) -> str:
+    """Say a value: lists and objects as JSON, numbers of 32 bits without their noise."""
+
+    def short(v: Any) -> Any:
+        if isinstance(v, float):
+            return round(v, 4)
+        if isinstance(v, dict):
+            return {k: short(x) for k, x in v.items()}
+        return [short(x) for x in v] if isinstance(v, list) else v
+
+    return json.dumps(short(value), ensure_ascii=False, default=str) if isinstance(value, (list, dict)) else str(value)
 
 
 def columns(as_json: bool = JSON) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 import typer
 
 from curate.cli.show import JSON, check_out, console, emit, note, say, table, working, write_rows
-from curate.errors import CurateError, UsageError
+from curate.errors import CurateError, UsageError, did_you_mean
 
 IN = typer.Argument(..., metavar="IN", help="Captions: .jsonl .csv .tsv .json .parquet .txt, or - for stdin.")
 OUT = typer.Option("-", "-o", "--out", help="Where to: .jsonl .json .csv .parquet, or - for stdout.")
 READ = typer.Option("auto", "--read", help="Reader, if the name does not tell.")
+MAP = typer.Option([], "--map", help="RECORD=COLUMN where the guess of the columns is wrong, such as zh=描述; repeat.")
 EMBEDDER = typer.Option("use", "--embedder", help="use, st or hash.")
 MODEL = typer.Option("", "--model", help="Model folder or hub id for --embedder st.")
 QUARANTINE = typer.Option(None, "--quarantine", help="Write unreadable rows here (.jsonl).")
@@ -38,16 +39,35 @@ def _source(path: Path) -> Iterator[Path]:
         yield spooled
 
 
-def _load(path: Path, read: str, quarantine: str | None = None) -> Any:
+def columns_of(given: list[str]) -> dict[str, str]:
+    """Return RECORD=COLUMN options as a dict.
+
+    Raises:
+        UsageError: one is no such pair, or names no column of a record.
+    """
+    from curate.readers.columns import NAMES
+
+    out = {}
+    for text in given:
+        target, mark, column = text.partition("=")
+        if not (mark and column and target in NAMES):
+            raise UsageError(f"--map {text!r} is no RECORD=COLUMN", hint=f"--map zh=描述; {did_you_mean(target, NAMES)}")
+        out[target] = column
+    return out
+
+
+def _load(path: Path, read: str, quarantine: str | None = None, columns: list[str] | None = None) -> Any:
     from curate import plain
 
     with _source(path) as source:
-        loaded = plain.load(source, read)
+        loaded = plain.load(source, read, columns_of(columns or []))
     for line in loaded.notes:
         note(line)
     if loaded.bad:
         first = loaded.bad[0]
         note(f"{len(loaded.bad)} rows could not be read; the first: {first.file}:{first.line}: {first.reason}: {first.note}")
+        if quarantine == "":
+            note("--quarantine bad.jsonl writes all of them")
         if quarantine:
             rows = [
                 {"file": b.file, "line": b.line, "reason": b.reason, "note": b.note, "raw": b.raw.decode("utf-8", "backslashreplace")}
@@ -61,6 +81,7 @@ def tag(
     source: Path = IN,
     out: str = OUT,
     read: str = READ,
+    columns: list[str] = MAP,
     embedder: str = EMBEDDER,
     model: str = MODEL,
     quarantine: str = QUARANTINE,
@@ -71,7 +92,7 @@ def tag(
 
     check_out(out)
     with working("tagging"):
-        rows = plain.tag(_load(source, read, quarantine).frame, plain.default_resources(embedder, model))
+        rows = plain.tag(_load(source, read, quarantine or "", columns).frame, plain.default_resources(embedder, model))
     write_rows(rows, out)
     if as_json and out != "-":
         emit({"rows": len(rows), "out": out})
@@ -81,6 +102,7 @@ def check(
     source: Path = IN,
     out: str = OUT,
     read: str = READ,
+    columns: list[str] = MAP,
     embedder: str = EMBEDDER,
     model: str = MODEL,
     quarantine: str = QUARANTINE,
@@ -91,7 +113,7 @@ def check(
 
     check_out(out)
     with working("checking"):
-        rows = plain.check(_load(source, read, quarantine).frame, plain.default_resources(embedder, model))
+        rows = plain.check(_load(source, read, quarantine or "", columns).frame, plain.default_resources(embedder, model))
     write_rows(rows, out)
     counts = {v: sum(r["verdict"] == v for r in rows) for v in ("anachronism", "confusion", "mismatch", "ok")}
     if as_json and out != "-":
@@ -109,6 +131,7 @@ def dedup(
     near: float = typer.Option(None, help="Least character similarity, 0.5 to 1."),
     semantic: float = typer.Option(None, help="Least cosine, 0.5 to 1."),
     read: str = READ,
+    columns: list[str] = MAP,
     embedder: str = EMBEDDER,
     model: str = MODEL,
     as_json: bool = JSON,
@@ -128,10 +151,10 @@ def dedup(
     if source is None:
         raise UsageError("nothing to do: no IN and no --pairs", hint="curate dedup captions.jsonl -o duplicates.jsonl")
     if cuts:
-        dedup_cuts(_load(source, read).frame, res, options, as_json)
+        dedup_cuts(_load(source, read, columns=columns).frame, res, options, as_json)
         return
     with working("looking for duplicates"):
-        rows = plain.dedup(_load(source, read).frame, res, options)
+        rows = plain.dedup(_load(source, read, columns=columns).frame, res, options)
     write_rows(rows, out)
     gone = sum(r["dup_of"] is not None for r in rows)
     if as_json and out != "-":
@@ -160,6 +183,7 @@ def search(
     k: int = typer.Option(10, "-k", min=1, help="How many answers."),
     out: str = OUT,
     read: str = READ,
+    columns: list[str] = MAP,
     embedder: str = EMBEDDER,
     model: str = MODEL,
     as_json: bool = JSON,
@@ -169,7 +193,7 @@ def search(
 
     check_out(out)
     asked = plain.read_queries(query, queries)
-    loaded = _load(pool, read)
+    loaded = _load(pool, read, columns=columns)
     with working("searching"):
         index = plain.pool(loaded.frame, plain.default_resources(embedder, model))
         found = [(q["id"], *index.search(q["query"], k)) for q in asked]
@@ -187,6 +211,7 @@ def coverage(
     targets: Path = typer.Option(None, "--targets", help="YAML of clips wanted per cell 'theme|era'."),
     fail_under: float = typer.Option(None, "--fail-under", min=0, max=1, help="Exit 1 if a smaller share of cells is filled."),
     read: str = READ,
+    columns: list[str] = MAP,
     embedder: str = EMBEDDER,
     model: str = MODEL,
     as_json: bool = JSON,
@@ -199,7 +224,7 @@ def coverage(
     res = plain.default_resources(embedder, model)
     taxonomy = res.need_taxonomy()
     with working("tagging and counting"):
-        frame = plain.labelled(_load(source, read).frame, res)
+        frame = plain.labelled(_load(source, read, columns=columns).frame, res)
         measured = cov.measure(frame, taxonomy, read_targets(targets, taxonomy) if targets else None)
         files = report.write(measured, taxonomy, out)
     if as_json:
@@ -207,6 +232,8 @@ def coverage(
     else:
         show_coverage(measured, taxonomy)
         say(f"report: {out / 'coverage.html'}")
+    if not any(f.suffix == ".png" for f in files):
+        note("no figures: matplotlib is not installed; pip install 'leishu[plots]'")
     if fail_under is not None and measured.covered < fail_under:
         raise CurateError(f"{measured.covered:.3f} of the cells are filled, less than {fail_under}", hint="see the gaps in the report")
 
@@ -242,6 +269,7 @@ def balance(
     everyday: float = typer.Option(1.0, min=0, max=1, help="Share of everyday scenes to keep."),
     seed: int = typer.Option(0),
     read: str = READ,
+    columns: list[str] = MAP,
     embedder: str = EMBEDDER,
     model: str = MODEL,
     as_json: bool = JSON,
@@ -254,7 +282,7 @@ def balance(
         raise UsageError(f"--cap {cap!r} is neither a number nor auto")
     value: int | str = "auto" if cap == "auto" else int(cap)
     params = {"cap": value, "everyday": everyday, "per_clip": per_clip, "per_source": per_source, "by_language": by_language}
-    got = balancing.balance(_load(source, read).frame, plain.default_resources(embedder, model, seed), params, targets, total)
+    got = balancing.balance(_load(source, read, columns=columns).frame, plain.default_resources(embedder, model, seed), params, targets, total)
     write_rows(got.rows, out)
     kept = sum(r["keep"] for r in got.rows)
     if as_json and out != "-":

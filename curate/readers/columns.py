@@ -20,17 +20,17 @@ from curate.schema import RECORD, canonical_json, record_id
 NAMES: dict[str, tuple[str, ...]] = {
     "zh": ("zh", "caption_zh", "zh_caption", "text_zh", "zh_text", "prompt_zh", "zh_prompt", "caption_cn", "text_cn", "cn", "chinese",
            "caption_chinese", "chinese_caption", "zh_cn", "caption_zh_cn", "zh_hans", "zh_hant", "caption_zh_hant", "zh_tw", "中文", "中文描述",
-           "中文字幕", "描述", "文本", "标题", "字幕", "title_zh", "description_zh"),
+           "中文字幕", "描述", "文本", "说明", "說明", "提示词", "文案", "标题", "標題", "字幕", "title_zh", "description_zh"),
     "en": ("en", "caption_en", "en_caption", "text_en", "en_text", "prompt_en", "en_prompt", "english", "caption_english", "english_caption",
            "en_us", "英文", "英文描述", "title_en", "description_en"),
     "caption": ("caption", "captions", "text", "prompt", "description", "cap", "txt", "sentence", "instruction", "title", "content", "blip_caption"),
-    "source_id": ("id", "uid", "key", "__key__", "row_id", "sample_id", "source_id", "编号"),
+    "source_id": ("id", "uid", "key", "__key__", "row_id", "sample_id", "source_id", "编号", "編號", "序号"),
     "clip_id": ("clip_id", "clip", "video_id", "videoid", "image_id", "media_id", "vid", "youtube_id"),
     "uri": ("uri", "path", "video_path", "video", "file_name", "filename", "file", "image", "image_path", "url", "clip_path", "media_path",
-            "media_file", "filepath", "视频", "路径"),
+            "media_file", "filepath", "视频", "視頻", "影片", "路径", "路徑", "文件名", "视频文件"),
     "start_s": ("start_s", "start", "start_time", "begin", "start_sec"),
     "end_s": ("end_s", "end", "end_time", "stop", "end_sec"),
-    "license": ("license", "licence", "license_id", "许可"),
+    "license": ("license", "licence", "license_id", "许可", "授权"),
     "attribution": ("attribution", "author", "credit"),
     "media": ("media", "media_type", "modality"),
     "zh_origin": ("zh_origin",),
@@ -38,6 +38,13 @@ NAMES: dict[str, tuple[str, ...]] = {
     "media_sha256": ("media_sha256", "sha256"),
     "extra": ("extra",),
 }  # fmt: skip
+# Chinese names of caption columns that say their language: 英文说明, 中文标题.
+_SAYS = "说明|說明|描述|文本|字幕|标题|標題|提示词|译文|譯文|翻译|翻譯|原文|内容|內容|句子|文案|caption|text|prompt"
+_NAMED = {"zh": re.compile(rf"(?:中文|汉语|漢語|简体|繁体|繁體)_?(?:{_SAYS})"), "en": re.compile(rf"(?:英文|英语|英語)_?(?:{_SAYS})")}
+# A title or a subtitle is a caption only where no column is called one.
+_WEAK = ("标题", "標題", "字幕")
+# Unread columns that are named in one line.
+SHOWN = 12
 MEDIA_SUFFIXES = {
     "video": ("mp4", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "m4v", "gif", "ts", "flv", "wmv"),
     "image": ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "heic"),
@@ -100,15 +107,19 @@ def guess(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     for target, names in NAMES.items():
         if target in out:
             continue
-        for name in names:
-            if name in free:
+        named = [n for n in free if target in _NAMED and _NAMED[target].fullmatch(n)]
+        for name in (*names, *named):
+            if name in free and not (name in _WEAK and (named or any(n in free for n in NAMES["caption"]))):
                 out[target] = free.pop(name)
                 break
     if "zh" in out and "en" in out and "caption" not in given:
         out.pop("caption", None)
     if not {"zh", "en", "caption"} & set(out):
         shown = ", ".join(c for c in columns if c != "_line") or "none"
-        raise SchemaError(f"no caption column found; the columns are: {shown}", hint="name it in the recipe: map: {zh: COLUMN, en: COLUMN}")
+        raise SchemaError(
+            f"no caption column found; the columns are: {shown}",
+            hint="name it: map: {zh: COLUMN, en: COLUMN} in the recipe, --map zh=COLUMN on the command line",
+        )
     return out
 
 
@@ -124,9 +135,20 @@ def completed(frame: pl.DataFrame, seen: dict[str, None]) -> pl.DataFrame:
     return frame.with_columns([pl.lit(None, pl.String).alias(c) for c in lacking]) if lacking else frame
 
 
-def describe(mapping: Mapping[str, str]) -> str:
-    """Return the mapping as one line for people."""
-    return ", ".join(f"{target} ← {source}" for target, source in mapping.items())
+def describe(mapping: Mapping[str, str], columns: Sequence[str] = ()) -> str:
+    """Return the mapping as one line for people.
+
+    Args:
+        mapping: record column to source column.
+        columns: the source's columns; those that feed none are named, as nobody reads a caption out of them.
+
+    Example:
+        >>> describe({"zh": "描述"}, ["描述", "remarks", "_line"])
+        'zh ← 描述; kept aside in extra: remarks'
+    """
+    rest = [c for c in columns if c not in mapping.values() and c != "_line"]
+    aside = f"; kept aside in extra: {', '.join(rest[:SHOWN])}{' …' if len(rest) > SHOWN else ''}" if rest else ""
+    return ", ".join(f"{target} ← {source}" for target, source in mapping.items()) + aside
 
 
 def to_records(batch: Batch, mapping: Mapping[str, str], spec: Spec, first_row: int) -> Records:

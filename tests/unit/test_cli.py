@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate import cli, plain
+from curate.cli import examples, pipeline
 from curate.errors import CurateError, DataError, PublishRefused, RecipeError, StageError
 from curate.stage import Resources
 from curate.text import fold, normalize, to_simplified, to_traditional
@@ -458,3 +460,78 @@ def test_the_usual_names_need_not_be_said(curate: Run, tmp_path: Path, monkeypat
     (tmp_path / "one-ws" / "runs").mkdir(parents=True)
     (tmp_path / "two-ws" / "runs").mkdir(parents=True)
     assert "2 workspaces in this folder: one-ws, two-ws" in curate("verify")[2]
+
+
+def leaves(command: Any, name: str = "") -> list[tuple[str, Any]]:
+    if hasattr(command, "commands"):
+        return [x for n, c in sorted(command.commands.items()) for x in leaves(c, f"{name} {n}".strip())]
+    return [(name, command)]
+
+
+def test_every_command_shows_an_example_that_it_would_take() -> None:
+    commands = dict(leaves(typer.main.get_command(cli.build())))
+    assert set(examples.EXAMPLES) == set(commands)
+    for name, command in commands.items():
+        for line in examples.EXAMPLES[name]:
+            words = shlex.split(line)
+            assert words[: 1 + len(name.split())] == ["curate", *name.split()]
+            command.make_context(name, words[1 + len(name.split()) :])
+
+
+def test_help_keeps_an_example_on_its_line(curate: Run) -> None:
+    code, out, _ = curate("prompts", "gaps", "--help")
+    assert code == 0
+    assert "  curate prompts gaps ws -n 50 -o gaps.jsonl\n" in out
+
+
+def test_columns_are_named_on_the_command_line(curate: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("nr,甲,乙\n7,江面上龙舟竞渡,Dragon boats race on the river\n", encoding="utf-8")
+    code, _, err = curate("dedup", path)
+    assert code == 3
+    assert "--map zh=COLUMN" in err
+    code, out, err = curate("dedup", path, "--map", "zh=甲", "--map", "source_id=nr")
+    assert (code, json.loads(out)["id"]) == (0, "7")
+    assert "kept aside in extra: 乙" in err
+    for wrong, said in (("zh", "RECORD=COLUMN"), ("zhh=甲", "did you mean 'zh'"), ("zh=丙", "no column '丙'")):
+        code, _, err = curate("dedup", path, "--map", wrong)
+        assert code in (2, 3)
+        assert said in err
+
+
+def test_a_bad_row_names_the_option_that_keeps_it(curate: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,zh\n1,江面上龙舟竞渡\n2,\n", encoding="utf-8")
+    assert "--quarantine" in curate("tag", path, "--embedder", "hash")[2]
+    assert "--quarantine" not in curate("dedup", path, "--embedder", "hash")[2]
+    assert "--quarantine bad" not in curate("tag", path, "--embedder", "hash", "--quarantine", tmp_path / "q.jsonl")[2]
+    assert jsonl(tmp_path / "q.jsonl")[0]["reason"] == "no_caption"
+
+
+def test_a_run_says_where_the_rows_are_that_could_not_be_read(curate: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,zh\n1,江面上龙舟竞渡\n2,\n", encoding="utf-8")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("recipe: 1\nname: few\ninputs: [{name: a, path: a.csv, license: CC0-1.0}]\nsteps: [normalize]\n", encoding="utf-8")
+    code, _, err = curate("run", recipe)
+    assert code == 0
+    said = next(line for line in err.splitlines() if line.startswith("quarantined: 1 rows; the first: a.csv:3: no_caption"))
+    assert len(pl.read_parquet(said.rsplit(" ", 1)[1])) == 1
+    assert said in curate("status", recipe)[2]
+    out = curate("explain", "1", "--recipe", recipe)[1]
+    assert "  zh             江面上龙舟竞渡\n" in out
+
+
+def test_explain_tells_lists_without_noise() -> None:
+    assert pipeline._told([{"id": "costume", "score": 0.9243999719619751}, {"id": "唐", "score": 1.0}]) == (
+        '[{"id": "costume", "score": 0.9244}, {"id": "唐", "score": 1.0}]'
+    )
+    assert pipeline._told("唐代") == "唐代"
+
+
+def test_coverage_says_why_it_drew_nothing(curate: Run, captions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, err = curate("coverage", captions, "-o", tmp_path / "report", "--embedder", "hash")
+    assert code == 0
+    assert "no figures" in err
+    assert "leishu[plots]" in err
+    assert not list((tmp_path / "report").glob("*.png"))

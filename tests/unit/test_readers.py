@@ -250,6 +250,10 @@ def test_a_glob_reads_every_file(write: Write, tmp_path: Path) -> None:
         (["编号", "视频", "中文描述", "英文描述"], {"source_id": "编号", "uri": "视频", "zh": "中文描述", "en": "英文描述"}),
         (["Video Path", "Caption"], {"uri": "Video Path", "caption": "Caption"}),
         (["prompt"], {"caption": "prompt"}),
+        (["编号", "视频", "描述", "英文说明", "备注"], {"zh": "描述", "en": "英文说明", "source_id": "编号", "uri": "视频"}),
+        (["序号", "中文标题", "英文標題", "英文名"], {"zh": "中文标题", "en": "英文標題", "source_id": "序号"}),
+        (["标题", "text"], {"caption": "text"}),
+        (["标题", "en"], {"zh": "标题", "en": "en"}),
         (["zh", "en", "text"], {"zh": "zh", "en": "en"}),
         (["ZH-CN", "EN-US"], {"zh": "ZH-CN", "en": "EN-US"}),
         (
@@ -268,6 +272,18 @@ def test_wrong_columns_are_named() -> None:
     with pytest.raises(SchemaError) as e:
         guess(["caption_zh", "en"], {"zh": "captoin_zh"})
     assert "did you mean 'caption_zh'" in str(e.value)
+
+
+def test_a_file_of_bad_rows_is_not_called_empty(write: Write) -> None:
+    with pytest.raises(DataError, match="1 rows were refused"):
+        plain.load(write("a.csv", b"id,zh\n1,\n"))
+
+
+def test_columns_that_nobody_reads_are_named(write: Write) -> None:
+    notes = plain.load(write("a.csv", "id,描述,备注,脚本\n1,江面上龙舟竞渡,x,y\n".encode("gb18030"))).notes
+    assert "columns: zh ← 描述, source_id ← id; kept aside in extra: 备注, 脚本" in notes
+    loaded = plain.load(write("b.csv", "foo,bar\n唐代的舞者,x\n".encode()), columns={"zh": "foo"})
+    assert rows_of(loaded) == [("1", "唐代的舞者", None)]
 
 
 def test_guessed_columns_are_printed(write: Write) -> None:
@@ -385,7 +401,8 @@ def test_a_broken_byte_in_a_wide_file_costs_one_row(write: Write, codec: str, ha
     loaded = plain.load(write("宽.csv", bytes(data)))
     assert [r[0] for r in rows_of(loaded)] == [str(i) for i in range(8) if i != 3]
     assert reasons(loaded.bad) == [(5, "bad_encoding")]
-    assert loaded.bad[0].raw in bytes(data) and loaded.bad[0].raw
+    assert loaded.bad[0].raw
+    assert loaded.bad[0].raw in bytes(data)
 
 
 def test_a_sound_wide_file_keeps_odd_line_ends_inside_captions(write: Write) -> None:
