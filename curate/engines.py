@@ -1,4 +1,4 @@
-"""Engines: ways to run ``do_part`` for all parts. The result is the same bytes on each of them."""
+"""Engines: ways to run ``do_part`` for all parts, and shares of table steps. The result is the same bytes on each of them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
 from curate import resources
 from curate.errors import RecipeError, StageError, did_you_mean, need_extra
 from curate.recipe import ResourceSpec
+from curate.shares import Stored
 from curate.stage import Resources, Stage, call
 from curate.workspace import Workspace, sha256_file, write_json, write_parquet
 
 ENGINES = ("local", "ray")
+Made = TypeVar("Made")
 # Rows from which starting processes pays.
 WORTH = 25_000
 
@@ -249,7 +251,7 @@ def _quiet_threads() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def _ray(tasks: Sequence[PartTask], workers: int | None) -> Iterator[list[PartResult]]:
+def _start_ray(workers: int | None) -> Any:
     try:
         import ray
     except ImportError as e:
@@ -258,12 +260,55 @@ def _ray(tasks: Sequence[PartTask], workers: int | None) -> Iterator[list[PartRe
         # A cluster named by RAY_ADDRESS has its own number of processors.
         processors = None if os.environ.get("RAY_ADDRESS") else workers
         ray.init(num_cpus=processors, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    return ray
+
+
+def _ray(tasks: Sequence[PartTask], workers: int | None) -> Iterator[list[PartResult]]:
+    ray = _start_ray(workers)
     # A lost machine and a file system that was away for a moment are tried again; a part is written whole or not at all.
     remote: Any = ray.remote(max_retries=3, retry_exceptions=[OSError])(do_part)
     waiting = [remote.remote(t) for t in tasks]
     while waiting:
         ready, waiting = ray.wait(waiting, num_returns=1)
         yield ray.get(ready[0])
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that does shares of a table step.
+
+    Attributes:
+        table: the table in the workspace.
+        count: how many shares.
+        ray: the started library.
+    """
+
+    table: Stored
+    count: int
+    ray: Any
+
+    def map(self, work: Callable[..., Made], tasks: Sequence[tuple[Any, ...]]) -> list[Made]:
+        """Return what a function makes of each task, in the order of the tasks."""
+        remote = self.ray.remote(max_retries=3, retry_exceptions=[OSError])(work)
+        made: list[Made] = self.ray.get([remote.remote(*task) for task in tasks])
+        return made
+
+
+def spread(engine: str, table: Stored, workers: Workers) -> Cluster:
+    """Return who does shares of a table step.
+
+    Args:
+        engine: ``ray``.
+        table: the table in the workspace.
+        workers: processes wanted.
+
+    Raises:
+        RecipeError: the engine is unknown.
+    """
+    if engine != "ray":
+        raise RecipeError(f"unknown engine {engine!r}", hint=did_you_mean(engine, ENGINES))
+    ray = _start_ray(workers.wanted or None)
+    return Cluster(table, max(2, int(ray.cluster_resources().get("CPU", 0))), ray)
 
 
 def map_parts(engine: str, tasks: Sequence[PartTask], workers: Workers, rows: int, res: Resources | None = None) -> Iterator[list[PartResult]]:

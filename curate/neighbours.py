@@ -346,6 +346,21 @@ def inside(fetch: Fetch, n: int, b: Buckets, axes: Vectors, least: float, wanted
     return _reaching(fetch, keys, n, least)
 
 
+def cosines(fetch: Fetch, left: Ids, right: Ids) -> Vectors:
+    """Return the cosine of pairs of rows, rounded to 5 digits so that no order of adding can be seen.
+
+    Args:
+        fetch: gives rows by number.
+        left: one row of each pair.
+        right: the other.
+    """
+    out = np.empty(len(left), np.float32)
+    for start in range(0, len(left), 1 << 15):
+        s = slice(start, start + (1 << 15))
+        out[s] = np.round(np.einsum("ij,ij->i", fetch(left[s]).astype(np.float64), fetch(right[s]).astype(np.float64)), 5)
+    return out
+
+
 def pairs_above(vectors: Vectors, threshold: float, seed: int = 0) -> Pairs:
     """Return all pairs of rows whose cosine is at least ``threshold``.
 
@@ -361,12 +376,13 @@ def pairs_above(vectors: Vectors, threshold: float, seed: int = 0) -> Pairs:
         [2]
     """
     n = len(vectors)
-    keys = candidates(lambda at: np.ascontiguousarray(vectors[at], np.float32), n, threshold - 1e-4, seed)
+
+    def fetch(at: Ids) -> Vectors:
+        return np.ascontiguousarray(vectors[at], np.float32)
+
+    keys = candidates(fetch, n, threshold - 1e-4, seed)
     left, right = keys // max(1, n), keys % max(1, n)
-    exact = np.empty(len(keys), np.float32)
-    for start in range(0, len(keys), 65536):
-        s = slice(start, start + 65536)
-        exact[s] = np.round(np.einsum("ij,ij->i", vectors[left[s]].astype(np.float64), vectors[right[s]].astype(np.float64)), 5)
+    exact = cosines(fetch, left, right)
     keep = exact >= np.float32(round(threshold, 5))
     return Pairs(left[keep], right[keep], exact[keep])
 

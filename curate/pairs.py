@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate import closeness, minhash
+from curate import closeness, minhash, shares
 from curate.decisive import content_differs, content_words, contradict, words_differ
 from curate.schema import DUP_KIND
+from curate.stage import Spread
 from curate.unionfind import join_pairs
 
 Ints = npt.NDArray[np.int64]
@@ -188,17 +189,18 @@ def allowed(clips: Ints, left: Ints, right: Ints, params: Thresholds) -> npt.NDA
     return may
 
 
-def near_pairs(rows: Rows, reps: Ints, params: Thresholds) -> Found:
+def near_pairs(rows: Rows, reps: Ints, params: Thresholds, spread: Spread | None = None) -> Found:
     """Find pairs whose characters nearly agree in every language that both have.
 
     Args:
         rows: canonical rows.
         reps: rows left after the exact step.
         params: thresholds.
+        spread: who has the signatures and searches their bands, if not this process.
     """
     # A little below the threshold: the score is rounded before it is compared.
     least = params.near - 1e-4
-    keys = _near_candidates(rows, reps, params.bands, least)
+    keys = _near_candidates(rows, reps, params.bands, least, spread)
     left, right = keys // len(rows), keys % len(rows)
     keep = allowed(rows.clip_numbers(), left, right, params)
     left, right = left[keep], right[keep]
@@ -222,7 +224,7 @@ def _agreement(rows: Rows, lang: str, left: Ints, right: Ints, least: float) -> 
     return closeness.agreement(rows.keys(lang, named), place[: len(left)], place[len(left) :], least)
 
 
-def _near_candidates(rows: Rows, reps: Ints, bands: int, least: float) -> Ints:
+def _near_candidates(rows: Rows, reps: Ints, bands: int, least: float, spread: Spread | None) -> Ints:
     """Return pairs that share a band and may be near, as ``left * n + right``.
 
     Two rows that both have Chinese must nearly agree in Chinese, so the English bands are searched only where a row has none.
@@ -241,7 +243,13 @@ def _near_candidates(rows: Rows, reps: Ints, bands: int, least: float) -> Ints:
         def needed(a: Ints, b: Ints, near: minhash.Keep = near, chinese: npt.NDArray[np.bool_] = chinese) -> npt.NDArray[np.bool_]:
             return near(a, b) & ~(chinese[a] & chinese[b])
 
-        a, b = minhash.band_pairs(rows.signatures(lang, mine), bands, keep=near if lang == "zh" else needed)
+        keep = near if lang == "zh" else needed
+        if spread is None:
+            a, b = minhash.band_pairs(rows.signatures(lang, mine), bands, keep=keep)
+        else:
+            a, b = shares.near_signatures(spread, lang, rows.order[mine], bands)
+            kept = keep(a, b)
+            a, b = a[kept], b[kept]
         found.append(mine[a] * n + mine[b])
     return minhash.distinct(np.concatenate(found))
 

@@ -10,7 +10,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ import polars as pl
 from curate import engines, ingest, mediakey, resources, stages
 from curate.errors import DataError, StageError
 from curate.recipe import Recipe, Step, check_chain, load
+from curate.shares import Stored
 from curate.stage import Params, Resources, Stage, call
 from curate.workspace import PartFile, StepRecord, Workspace, lineage_key, sha256_file, write_atomic, write_json
 
@@ -335,7 +336,7 @@ def _do_group(job: _Job, group: list[_Todo], before: StepRecord, engine: str, wo
     if first.stage.scope == "rows":
         each = _row_parts(job, group, before, engine, workers, tell)
     else:
-        each = [_table_parts(job, first, before)]
+        each = [_table_parts(job, first, before, engine, workers)]
         tell(Event(first.step.id, len(before.parts), len(before.parts), before.rows_live))
     took = time.perf_counter() - started
     # Steps of a group share the time by the work that each of them was.
@@ -393,18 +394,22 @@ def _row_parts(
     return each
 
 
-def _table_parts(job: _Job, todo: _Todo, before: StepRecord) -> list[engines.PartResult]:
+def _table_parts(job: _Job, todo: _Todo, before: StepRecord, engine: str, workers: engines.Workers) -> list[engines.PartResult]:
     entry, step, stage, params = todo
     started = time.perf_counter()
     chain = job.ws.chain(before.key)
     have = {c for r in chain for c in r.schema}
     columns = [*stage.needs, *(c for c in stage.optional if c in have)]
-    frames = [job.ws.part(chain, i, columns) for i in range(len(before.parts))]
+    spread = engine != "local" and bool(stage.apart)
+    frames = [job.ws.part(chain, i, [c for c in columns if not (spread and c in stage.apart)]) for i in range(len(before.parts))]
     sizes = [len(f) for f in frames]
     # Not copied together: vectors of a million rows would not fit twice.
     table = pl.concat(frames, rechunk=False)
     del frames
-    out = call(stage, table, params, job.res, step.id)
+    res = job.res
+    if spread:
+        res = replace(res, spread=engines.spread(engine, Stored(str(job.ws.root.resolve()), before.key, tuple(sizes)), workers))
+    out = call(stage, table, params, res, step.id)
     folder = job.ws.step_dir(entry.key)
     results, at = [], 0
     for i, size in enumerate(sizes):

@@ -6,10 +6,10 @@ columns, and perhaps a verdict (``drop`` with a reason, ``drop_note`` with the e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from curate.taxonomy import Taxonomy
 
 Scope = Literal["rows", "table"]
+Made = TypeVar("Made")
+
+
+class Spread(Protocol):
+    """Who does shares of a table step elsewhere, and the table (``shares.Stored``) as it lies in the workspace."""
+
+    @property
+    def table(self) -> Any: ...
+    @property
+    def count(self) -> int: ...
+    def map(self, work: Callable[..., Made], tasks: Sequence[tuple[Any, ...]]) -> list[Made]: ...
 
 
 class Params(BaseModel):
@@ -43,6 +54,7 @@ class Resources:
         decisions: frozen snapshot of people's decisions.
         digests: name to sha256 (or version) of each resource; these enter the step keys.
         base: the recipe's folder, which relative media paths refer to.
+        spread: machines for shares of a table step; ``None`` if this one does it alone.
     """
 
     seed: int = 0
@@ -52,6 +64,7 @@ class Resources:
     decisions: pl.DataFrame | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     base: Path | None = None
+    spread: Spread | None = None
 
     def need_lexicon(self) -> Lexicon:
         """Return the lexicon or say that the recipe names none."""
@@ -92,6 +105,7 @@ class Stage:
         uses: which resources it reads.
         libs: distributions whose version can change the output.
         fn: the function.
+        apart: columns of a table step that stay in the workspace when shares of it are done on other machines.
         media: whether it opens the media files of the rows; what these hold then enters the step key.
         help: one line for ``curate columns``.
     """
@@ -107,6 +121,7 @@ class Stage:
     reasons: tuple[str, ...] = ()
     uses: frozenset[str] = frozenset()
     libs: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
     media: bool = False
     help: str = ""
 
@@ -168,7 +183,7 @@ def call(stage: Stage, frame: pl.DataFrame, params: Params, res: Resources, step
         StageError: rows were lost, made or doubled, or a reason was not declared.
         SchemaError: a column is missing or of another type.
     """
-    lacking = [c for c in stage.needs if c not in frame.columns]
+    lacking = [c for c in stage.needs if c not in frame.columns and not (res.spread is not None and c in stage.apart)]
     if lacking:
         raise SchemaError(f"step {step!r} needs column {lacking[0]!r}", hint="add the stage that writes it before this step")
     seen = ["id", *(c for c in (*stage.needs, *stage.optional) if c != "id" and c in frame.columns)]

@@ -27,7 +27,7 @@ LEVELS: list[tuple[int, str]] = [
     (4, "curate.recipe curate.resources curate.evenness curate.coverage curate.plots curate.licenses curate.agreement"),
     (
         3,
-        "curate.stages* curate.readers* curate.checks* curate.media* curate.store* curate.workspace curate.search curate.tagging curate.display curate.pairs curate.semantic",
+        "curate.stages* curate.readers* curate.checks* curate.media* curate.store* curate.workspace curate.search curate.tagging curate.display curate.pairs curate.semantic curate.shares",
     ),
     (
         2,

@@ -69,7 +69,7 @@ def dedup(df: pl.DataFrame, params: DedupParams, res: Resources) -> pl.DataFrame
     found = pairs.exact_pairs(rows, params.within_clip, params.across_clips) if "exact" in params.steps else pairs.Found.none()
     reps = np.setdiff1d(np.arange(len(rows)), found.right) if len(found.left) else np.arange(len(rows))
     if "near" in params.steps:
-        found = found.joined(pairs.near_pairs(rows, reps, params))
+        found = found.joined(pairs.near_pairs(rows, reps, params, res.spread))
     if "semantic" in params.steps and ("zh_vector" in df.columns or (res.spread is not None and "zh_vector" in res.spread.table.columns())):
         found = found.joined(semantic.semantic_pairs(rows, reps, df, params, res.seed, res.spread))
     return pairs.verdicts(rows, found)
@@ -86,7 +86,7 @@ STAGE = Stage(
     reasons=("exact", "near", "semantic"),
     uses=frozenset({"seed"}),
     libs=("rapidfuzz",),
-    apart=("zh_vector", "en_vector"),
+    apart=("zh_sig", "zh_vector", "en_vector"),
     fn=dedup,
     help="exact, near and semantic duplicates with evidence",
 )
