@@ -9,18 +9,21 @@ from __future__ import annotations
 import csv
 import gc
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
+
+from curate.bulk import Forms, blocks
 from curate.data import data_path
 from curate.errors import LexiconError
-from curate.matcher import Form, Hit, Matcher, zh_fold
-from curate.tokenize import Tokenizer
+from curate.matcher import Matcher, zh_fold
+from curate.resolve import Resolver, Spans
 
 Kind = Literal["term", "era", "region", "trap"]
 COLUMNS = (
@@ -29,8 +32,7 @@ COLUMNS = (
 ).split()
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of the lexicon; list cells are tuples, years are integers (negative = BCE) or ``None``."""
 
     id: str
@@ -65,17 +67,15 @@ class Entry:
         """Return the Chinese surface forms in both scripts."""
         return [f for f in dict.fromkeys((self.zh_hans, self.zh_hant, *self.zh_alias)) if f]
 
-    @cached_property
-    def _latin(self) -> list[str]:
-        out: list[str] = []
-        for f in (self.en, *self.en_alias):
-            if f:
-                out += [f, *_plurals(f)]
-        return list(dict.fromkeys(out))
-
     def latin_forms(self) -> list[str]:
         """Return the English forms with regular plurals."""
-        return self._latin
+        out: dict[str, None] = {}
+        for f in (self.en, *self.en_alias):
+            if f:
+                out[f] = None
+                if more := _plural(f):
+                    out[more] = None
+        return list(out)
 
     def pinyin_forms(self) -> list[str]:
         """Return the toned pinyin, spaced and joined."""
@@ -91,15 +91,15 @@ class Span(NamedTuple):
     end: int
 
 
-def _plurals(form: str) -> list[str]:
-    last = form.rsplit(" ", 1)[-1]
-    if len(last) < 3 or not last.isascii() or not last[-1].isalpha() or last.endswith("s") or last[0].isupper():
-        return []
+def _plural(form: str) -> str:
+    last = form[form.rfind(" ") + 1 :]
+    if len(last) < 3 or not last.isascii() or not last[-1].isalpha() or last[-1] == "s" or last[0].isupper():
+        return ""
     if last.endswith(("ch", "sh", "x", "z")):
-        return [form + "es"]
-    if last.endswith("y") and last[-2] not in "aeiou":
-        return [form[:-1] + "ies"]
-    return [form + "s"]
+        return form + "es"
+    if last[-1] == "y" and last[-2] not in "aeiou":
+        return form[:-1] + "ies"
+    return form + "s"
 
 
 @contextmanager
@@ -126,6 +126,21 @@ def cells(value: str) -> tuple[str, ...]:
     return tuple([y for x in value.split("|") if (y := x.strip())])
 
 
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the cells of the header and of every row."""
+    with path.open(encoding="utf-8", newline="") as f:
+        reader = csv.reader(f, delimiter="\t", quoting=csv.QUOTE_NONE)
+        header = next(reader, [])
+        yield 1, header
+        width = len(header)
+        for number, row in enumerate(reader, 2):
+            if not row or row == [""] or row[0].startswith("#"):
+                continue
+            if len(row) != width:
+                raise LexiconError(f"{path}:{number}: {len(row)} cells, the header has {width}")
+            yield number, row
+
+
 def read_tsv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line number and the cells of every row of a TSV file.
 
@@ -135,56 +150,58 @@ def read_tsv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     Raises:
         LexiconError: a line has another number of cells; names file and line.
     """
-    with path.open(encoding="utf-8", newline="") as f:
-        reader = csv.reader(f, delimiter="\t", quoting=csv.QUOTE_NONE)
-        header = next(reader, [])
-        for number, row in enumerate(reader, 2):
-            if not row or row == [""] or row[0].startswith("#"):
-                continue
-            if len(row) != len(header):
-                raise LexiconError(f"{path}:{number}: {len(row)} cells, the header has {len(header)}")
-            yield number, dict(zip(header, row, strict=True))
+    rows = _rows(path)
+    _, header = next(rows)
+    for number, row in rows:
+        yield number, dict(zip(header, row, strict=True))
 
 
-def _year(value: str, where: str) -> int | None:
+def _year(value: str, path: Path, number: int) -> int | None:
     if not value:
         return None
     try:
         return int(value)
     except ValueError as e:
-        raise LexiconError(f"{where}: the year {value!r} is not an integer") from e
+        raise LexiconError(f"{path}:{number}: the year {value!r} is not an integer") from e
 
 
-def _term(row: dict[str, str], path: Path, number: int) -> Entry:
-    where = f"{path}:{number}"
-    lacking = [c for c in COLUMNS if c not in row]
-    if lacking:
-        raise LexiconError(f"{where}: column {lacking[0]!r} is missing")
-    return Entry(
-        id=row["id"],
-        zh_hans=row["zh_hans"],
-        zh_hant=row["zh_hant"],
-        pinyin=row["pinyin"],
-        en=row["en"],
-        fr=row["fr"],
-        zh_alias=cells(row["zh_alias"]),
-        en_alias=cells(row["en_alias"]),
-        themes=cells(row["theme"]),
-        sub=row["sub"],
-        eras=cells(row["eras"]),
-        from_year=_year(row["from_year"], where),
-        to_year=_year(row["to_year"], where),
-        regions=cells(row["region"]),
-        ethnic=cells(row["ethnic"]),
-        confusable_with=cells(row["confusable_with"]),
-        context=row["context"] or "free",
-        not_in=cells(row["not_in"]),
-        sensitive=cells(row["sensitive"]),
-        gloss_en=row["gloss_en"],
-        source=row["source"],
-        file=path.name,
-        line=number,
-    )
+def _terms(path: Path) -> Iterator[Entry]:
+    """Read a file of terms: a hundred thousand cells, so they are taken by position and not by name."""
+    rows = _rows(path)
+    _, header = next(rows)
+    lacking = [c for c in COLUMNS if c not in header]
+    pick = itemgetter(*(header.index(c) for c in COLUMNS)) if not lacking else None
+    for number, row in rows:
+        if pick is None:
+            raise LexiconError(f"{path}:{number}: column {lacking[0]!r} is missing")
+        (
+            id_,
+            hans,
+            hant,
+            pinyin,
+            en,
+            fr,
+            zh_alias,
+            en_alias,
+            theme,
+            sub,
+            eras,
+            first,
+            last,
+            region,
+            ethnic,
+            like,
+            context,
+            not_in,
+            delicate,
+            gloss,
+            source,
+        ) = pick(row)
+        years = (_year(first, path, number), _year(last, path, number)) if first or last else (None, None)
+        yield Entry(
+            id_, "term", hans, hant, pinyin, en, fr, cells(zh_alias), cells(en_alias), (), cells(theme), sub, cells(eras), *years, cells(region),
+            cells(ethnic), cells(like), context or "free", cells(not_in), cells(delicate), gloss, source, (), (), path.name, number,
+        )  # fmt: skip
 
 
 def _era_entries(path: Path) -> Iterator[Entry]:
@@ -197,8 +214,8 @@ def _era_entries(path: Path) -> Iterator[Entry]:
             en_alias=cells(row["en_names"]),
             fr_alias=cells(row["fr_names"]),
             eras=(row["id"],),
-            from_year=_year(row["from_year"], str(path)),
-            to_year=_year(row["to_year"], str(path)),
+            from_year=_year(row["from_year"], path, number),
+            to_year=_year(row["to_year"], path, number),
             file=path.name,
             line=number,
         )
@@ -255,6 +272,10 @@ def _stop_entries(entries: Sequence[Entry]) -> Iterator[Entry]:
             yield Entry(id=f"trap:{form}", kind="trap", zh_alias=(form,) if zh else (), en_alias=() if zh else (form,), context="stop")
 
 
+# Tables that are entries too, and who reads them.
+_TABLES: dict[str, Callable[[Path], Iterator[Entry]]] = {"eras.tsv": _era_entries, "regions.tsv": _region_entries, "traps.tsv": _trap_entries}
+
+
 @dataclass(frozen=True)
 class Lexicon:
     """Terms and trap words with one matcher over all of them.
@@ -269,7 +290,7 @@ class Lexicon:
 
     @classmethod
     def load(cls, folder: Path | None = None, extra: Sequence[Path] = ()) -> Lexicon:
-        """Read a lexicon folder.
+        """Read a lexicon folder; the same files are read once per process.
 
         Args:
             folder: a folder laid out like ``lexicons/``; the shipped one if ``None``.
@@ -279,30 +300,15 @@ class Lexicon:
             LexiconError: a file is missing or not in order.
         """
         folder = folder or data_path("lexicons")
-        files = [*sorted((folder / "terms").glob("*.tsv")), *extra]
+        files = (*sorted((folder / "terms").glob("*.tsv")), *extra)
         if not files:
             raise LexiconError(f"no term files in {folder / 'terms'}", hint="expected terms/<theme>.tsv")
-        with without_gc():
-            return cls._read(folder, files)
-
-    @classmethod
-    def _read(cls, folder: Path, files: Sequence[Path]) -> Lexicon:
-        entries: list[Entry] = []
+        # The tables of the checks shape results too.
+        tables = [p for p in sorted(folder.glob("*.tsv")) if p.name not in _TABLES]
         digest = hashlib.sha256()
-        for path in files:
+        for path in (*files, *tables, *(p for n in _TABLES if (p := folder / n).exists())):
             digest.update(path.read_bytes())
-            entries += [_term(row, path, number) for number, row in read_tsv(path)]
-        for path in sorted(folder.glob("*.tsv")):
-            # The tables of the checks shape results too.
-            if path.name not in ("eras.tsv", "regions.tsv", "traps.tsv"):
-                digest.update(path.read_bytes())
-        for name, make in (("eras.tsv", _era_entries), ("regions.tsv", _region_entries), ("traps.tsv", _trap_entries)):
-            path = folder / name
-            if path.exists():
-                digest.update(path.read_bytes())
-                entries += list(make(path))
-        entries += list(_stop_entries(entries))
-        return cls(tuple(entries), digest.hexdigest())
+        return _read(folder, files, digest.hexdigest())
 
     @property
     def terms(self) -> list[Entry]:
@@ -319,14 +325,21 @@ class Lexicon:
 
     @cached_property
     def matcher(self) -> Matcher:
-        """The compiled matcher over Chinese and English forms."""
-        with without_gc():
-            return Matcher(_forms(self.entries, fr=False))
+        """The matcher over Chinese and English forms; compiled on first use."""
+        return Matcher.of(*_forms(self.entries, fr=False))
 
     @cached_property
     def matcher_fr(self) -> Matcher:
-        """The compiled matcher over French forms, for questions in French."""
-        return Matcher(_forms(self.entries, fr=True))
+        """The matcher over French forms, for questions in French."""
+        return Matcher.of(*_forms(self.entries, fr=True))
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        return Resolver(self.entries, self.matcher.bulk.sets)
+
+    @cached_property
+    def _resolver_fr(self) -> Resolver:
+        return Resolver(self.entries, self.matcher_fr.bulk.sets)
 
     def words(self) -> list[str]:
         """Return the Chinese forms that the tokenizer must keep whole."""
@@ -351,128 +364,45 @@ class Lexicon:
             texts: normalized texts.
             lang: ``zh``, ``en`` or ``fr``.
         """
-        matcher = self.matcher_fr if lang == "fr" else self.matcher
-        found = matcher.find_many(texts, "zh" if lang == "zh" else "latin")
-        return [self._spans(text, hits) if hits else [] for text, hits in zip(texts, found, strict=True)]
+        out: list[list[Span]] = [[] for _ in texts]
+        for row, entry, start, end in zip(*(c.tolist() for c in self.scan(texts, lang)), strict=True):
+            out[row].append(Span(self.entries[entry].id, start, end))
+        return out
 
-    def _spans(self, text: str, hits: list[Hit]) -> list[Span]:
-        if any(h.end - h.start == 2 and text[h.start] > "\u3000" for h in hits):
-            hits = [h for h in hits if h.end - h.start != 2 or not straddles(text, h.start, h.end)]
-        return self._resolve(text, hits)
+    def scan(self, texts: Sequence[str], lang: str) -> Spans:
+        """Return what ``find`` returns for every text as arrays.
 
-    @cached_property
-    def _meanings(self) -> dict[tuple[int, ...], _Meaning]:
-        """What each set of entries that was met stands for."""
-        return {}
-
-    def _meaning(self, numbers: tuple[int, ...]) -> _Meaning:
-        got = self._meanings.get(numbers)
-        if got is None:
-            entries = [self.entries[i] for i in numbers]
-            vetoes = dict.fromkeys(v for e in entries for v in e.vetoes)
-            # A trap row that asks for a cue binds the terms of the same form; a place name needs none.
-            bound = any(e.kind == "trap" and e.context == "needs" for e in entries)
-            got = self._meanings[numbers] = _Meaning(
-                any(e.context == "stop" for e in entries),
-                tuple(v for v in vetoes if not v.isascii()),
-                tuple(v for v in vetoes if v.isascii()),
-                tuple((e, e.context == "needs" or (bound and e.kind == "term")) for e in entries),
-            )
-        return got
-
-    def _resolve(self, text: str, hits: list[Hit]) -> list[Span]:
-        sure: list[tuple[Hit, Entry]] = []
-        unsure: list[tuple[Hit, Entry]] = []
-        for hit in hits:
-            meaning = self._meaning(hit.entries)
-            if meaning.stop:
-                continue
-            # A veto speaks for the form: 长城 beside 汽车 is a car, whatever the term says.
-            if any(v in text for v in meaning.vetoes) or any(_holds(text, v) for v in meaning.latin_vetoes):
-                continue
-            for e, needs in meaning.entries:
-                (unsure if needs else sure).append((hit, e))
-        if unsure:
-            sure += [(h, e) for h, e in unsure if _cued(text, h, e, unsure, sure)]
-            sure.sort(key=lambda x: (x[0].start, x[1].id))
-        return [Span(e.id, h.start, h.end) for h, e in sure]
+        Args:
+            texts: normalized texts.
+            lang: ``zh``, ``en`` or ``fr``.
+        """
+        matcher, resolver = (self.matcher_fr, self._resolver_fr) if lang == "fr" else (self.matcher, self._resolver)
+        parts = [Spans(*[np.zeros(0, np.int64)] * 4)]
+        for first, some in blocks(texts):
+            spans = resolver.resolve(some, matcher.bulk.search(some, "zh" if lang == "zh" else "latin"))
+            parts.append(spans._replace(rows=spans.rows + first))
+        return Spans(*(np.concatenate(c) for c in zip(*parts, strict=True)))
 
 
-class _Meaning(NamedTuple):
-    """Entries of one form, worked out once: whether they only block, what vetoes them, and which of them need a cue."""
-
-    stop: bool
-    vetoes: tuple[str, ...]
-    latin_vetoes: tuple[str, ...]
-    entries: tuple[tuple[Entry, bool], ...]
-
-
-@lru_cache(maxsize=1)
-def _plain_words() -> Tokenizer:
-    """A segmenter without the lexicon's words, as a second opinion on where words end."""
-    return Tokenizer()
+@lru_cache(maxsize=2)
+def _read(folder: Path, files: Sequence[Path], sha256: str) -> Lexicon:
+    """Read the files of a lexicon; the digest says which state of them, so that a changed file is read again."""
+    with without_gc():
+        entries = [e for path in files for e in _terms(path)]
+        for name, make in _TABLES.items():
+            if (folder / name).exists():
+                entries += make(folder / name)
+        entries += list(_stop_entries(entries))
+        return Lexicon(tuple(entries), sha256)
 
 
-@lru_cache(maxsize=4096)
-def _edges(text: str) -> frozenset[int]:
-    out = {0}
-    at = 0
-    for word in _plain_words().cut(text):
-        at += len(word)
-        out.add(at)
-    return frozenset(out)
-
-
-def straddles(text: str, start: int, end: int) -> bool:
-    """Say whether a two-character match takes half of each of two ordinary words, as 满清 in 盛满清水.
-
-    Args:
-        text: normalized Chinese text.
-        start, end: the match.
-    """
-    if start == 0 or end == len(text):
-        return False
-    words = _plain_words()
-    # Cheap test first: the halves must make words with their neighbours at all.
-    if not (words.has(text[start - 1 : start + 1]) and words.has(text[end - 1 : end + 1])):
-        return False
-    edges = _edges(text)
-    return start not in edges and end not in edges and any(start < e < end for e in edges)
-
-
-def _holds(text: str, word: str) -> bool:
-    """Say whether a cue or veto stands in a text; Latin words from a word's beginning, in any case."""
-    if not word.isascii():
-        return word in text
-    # Most cues are not there at all, which is found out much faster than a word's edge.
-    if word.lower() not in text.lower():
-        return False
-    # "play" is a cue in "plays" and "playing", but "art" is none in "part".
-    return re.search(rf"(?<![A-Za-z]){re.escape(word)}", text, re.IGNORECASE) is not None
-
-
-def _cued(text: str, hit: Hit, entry: Entry, unsure: list[tuple[Hit, Entry]], sure: list[tuple[Hit, Entry]]) -> bool:
-    """An ambiguous form counts only with a cue: one of its own words, or a sure term of the same theme or era."""
-    own = entry.cues or tuple(c for h, e in unsure if h == hit and entry.kind == "term" for c in e.cues)
-    cues = set(own)
-    if cues:
-        rest = text[: hit.start] + "\x00" + text[hit.end :]
-        return any(_holds(rest, c) for c in cues)
-    for other_hit, other in sure:
-        if other_hit == hit:
-            continue
-        if set(other.eras) & set(entry.eras) or set(other.themes) & set(entry.themes):
-            return True
-    return False
-
-
-def _forms(entries: Iterable[Entry], fr: bool) -> Iterator[Form]:
+def _forms(entries: Sequence[Entry], fr: bool) -> tuple[Forms, Forms, Forms]:
+    """Return the Chinese forms of all entries, the Latin ones, and those whose accents count."""
+    out = (Forms([], []), Forms([], []), Forms([], []))
     for i, e in enumerate(entries):
-        for form in e.zh_forms():
-            yield Form(form, "zh", i)
         latin = [e.fr, *e.fr_alias] if fr else [*e.latin_forms(), *(() if e.kind == "term" else e.fr_alias)]
-        for form in latin:
-            if form:
-                yield Form(form, "latin", i)
-        for form in e.pinyin_forms():
-            yield Form(form, "latin", i, accents=True)
+        for (texts, numbers), mine in zip(out, (e.zh_forms(), [f for f in latin if f], e.pinyin_forms()), strict=True):
+            if mine:
+                texts.extend(mine)
+                numbers.extend([i] * len(mine))
+    return out

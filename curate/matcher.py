@@ -6,17 +6,15 @@ word edge on both sides, and a capital where the form has one, so that "Song" is
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import accumulate
 from typing import Literal, NamedTuple
 
 import ahocorasick_rs
 
+from curate.bulk import LATIN, TONED, Bulk, Forms, blocks
 from curate.text import fold_table
 
 Group = Literal["zh", "latin"]
@@ -131,19 +129,47 @@ class Matcher:
     """
 
     def __init__(self, forms: Iterable[Form]) -> None:
-        # Built for every command, so nothing is worked out here that the first hit of a form can work out.
-        by_group: dict[tuple[Group, bool], list[Form]] = {("zh", False): [], ("latin", False): [], ("latin", True): []}
+        groups: dict[tuple[Group, bool], Forms] = {("zh", False): Forms([], []), ("latin", False): Forms([], []), ("latin", True): Forms([], [])}
         for form in forms:
-            by_group[form.group, form.group == "latin" and form.accents].append(form)
-        self._zh = _Automaton(by_group["zh", False], fold_table())
-        self._latin = _Automaton(by_group["latin", False], _latin_table())
-        self._accented_forms = by_group["latin", True]
-        self.size = self._zh.size + self._latin.size
+            texts, entries = groups[form.group, form.group == "latin" and form.accents]
+            texts.append(form.text)
+            entries.append(form.entry)
+        self._compile(*groups.values())
+
+    @classmethod
+    def of(cls, zh: Forms, latin: Forms, accented: Forms) -> Matcher:
+        """Return the matcher of forms that are sorted out already.
+
+        Args:
+            zh: Chinese forms.
+            latin: Latin forms.
+            accented: Latin forms whose accents are demanded.
+        """
+        out = cls(())
+        out._compile(zh, latin, accented)
+        return out
+
+    def _compile(self, zh: Forms, latin: Forms, accented: Forms) -> None:
+        # Built for every command, so everything waits here until it is needed.
+        self._forms = (zh, latin, accented)
+
+    @cached_property
+    def bulk(self) -> Bulk:
+        """The same forms compiled for many texts."""
+        return Bulk(*self._forms, fold_table(), _latin_table())
+
+    @cached_property
+    def _zh(self) -> _Automaton:
+        return _Automaton([Form(t, "zh", e) for t, e in zip(*self._forms[0], strict=True)], fold_table())
+
+    @cached_property
+    def _latin(self) -> _Automaton:
+        return _Automaton([Form(t, "latin", e) for t, e in zip(*self._forms[1], strict=True)], _latin_table())
 
     @cached_property
     def _accented(self) -> _Automaton:
         """Toned pinyin, needed only for a text that has tone marks."""
-        return _Automaton(self._accented_forms, _latin_table())
+        return _Automaton([Form(t, "latin", e, accents=True) for t, e in zip(*self._forms[2], strict=True)], _latin_table())
 
     def find(self, text: str, group: Group) -> list[Hit]:
         """Return the longest matches of a text, left to right, without overlaps.
@@ -165,26 +191,15 @@ class Matcher:
             texts: normalized texts.
             group: as in ``find``.
         """
+        if sum(map(len, texts)) < _FEW:
+            return [self.find(t, group) if t else [] for t in texts]
         out: list[list[Hit]] = [[] for _ in texts]
-        alone = [i for i, t in enumerate(texts) if "\n" in t]
-        for i in alone:
-            out[i] = self.find(texts[i], group)
-        together = [i for i, t in enumerate(texts) if t and "\n" not in t]
-        for at in range(0, len(together), _TOGETHER):
-            self._find_joined(texts, together[at : at + _TOGETHER], group, out)
+        entries = self.bulk.sets.entries
+        for start, some in blocks(texts):
+            found = self.bulk.search(some, group)
+            for row, first, last, number in zip(*(c.tolist() for c in found), strict=True):
+                out[start + row].append(Hit(first, last, entries(number)))
         return out
-
-    def _find_joined(self, texts: Sequence[str], rows: list[int], group: Group, out: list[list[Hit]]) -> None:
-        zh = rows if group == "zh" else [i for i in rows if not texts[i].isascii()]
-        latin = rows if group == "latin" else [i for i in rows if not _no_latin(texts[i])]
-        for some, search in ((zh, self._find_zh), (latin, self._find_latin)):
-            starts = [0, *accumulate(len(texts[i]) + 1 for i in some)]
-            for hit in search("\n".join([texts[i] for i in some])) if some else ():
-                line = bisect_right(starts, hit.start) - 1
-                out[some[line]].append(Hit(hit.start - starts[line], hit.end - starts[line], hit.entries))
-        for i in rows:
-            if len(out[i]) > 1:
-                out[i] = longest(out[i])
 
     def _find_zh(self, text: str) -> list[Hit]:
         entries = self._zh.entries
@@ -193,13 +208,13 @@ class Matcher:
     def _find_latin(self, text: str) -> list[Hit]:
         low = latin_fold(text)
         hits = _latin_hits(self._latin, text, low)
-        if self._accented_forms and _TONED.search(text):
+        if self._forms[2].texts and TONED.search(text):
             hits += _latin_hits(self._accented, text, low)
         return hits
 
 
-# Texts searched as one.
-_TOGETHER = 512
+# Fewer characters than this are searched one text after the other: arrays have a cost of their own.
+_FEW = 4000
 
 
 def _latin_hits(automaton: _Automaton, text: str, low: str) -> list[Hit]:
@@ -223,13 +238,8 @@ def _latin_hits(automaton: _Automaton, text: str, low: str) -> list[Hit]:
     return hits
 
 
-# Letters with marks; pinyin forms without any are never asked for with accents.
-_TONED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
-_LATIN = re.compile("[A-Za-z]")
-
-
 def _no_latin(text: str) -> bool:
-    return _LATIN.search(text) is None
+    return LATIN.search(text) is None
 
 
 def _is_latin_word(char: str) -> bool:

@@ -1,0 +1,82 @@
+"""Texts as arrays of code points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Codes = NDArray[np.uint32]
+# How many code points there are.
+CODES = 0x110000
+LINE_END = 10
+
+
+def codes_of(text: str) -> NDArray[np.uint32]:
+    """Return the code points of a text."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+class Joined:
+    """Texts as one row of code points, each followed by a line end.
+
+    Args:
+        texts: the texts.
+        rows: which of them.
+    """
+
+    def __init__(self, texts: Sequence[str], rows: Sequence[int]) -> None:
+        self.rows = np.asarray(rows, np.int64)
+        self.text = "\n".join([texts[i] for i in rows]) + "\n"
+        self.codes = codes_of(self.text)
+        lengths = np.fromiter((len(texts[i]) + 1 for i in rows), np.int64, len(rows))
+        self.starts = np.concatenate(([0], np.cumsum(lengths)))
+
+    def lines(self, places: Ints) -> Ints:
+        """Return in which of the texts a place is."""
+        return np.searchsorted(self.starts, places, side="right") - 1
+
+
+class Known:
+    """A property of characters, asked of Python once for each character that is met.
+
+    Args:
+        ask: the property.
+    """
+
+    def __init__(self, ask: Callable[[str], bool]) -> None:
+        self._ask = ask
+        self._met = np.zeros(CODES, np.bool_)
+        self._is = np.zeros(CODES, np.bool_)
+
+    def of(self, codes: Codes) -> Flags:
+        """Return the property of every code point."""
+        new = codes[~self._met[codes]]
+        if len(new):
+            new = np.unique(new)
+            self._is[new] = [self._ask(chr(c)) for c in new.tolist()]
+            self._met[new] = True
+        return self._is[codes]
+
+
+@lru_cache(maxsize=1)
+def upper() -> Known:
+    """Which characters are capitals."""
+    return Known(str.isupper)
+
+
+@lru_cache(maxsize=1)
+def alnum() -> Known:
+    """Which characters are letters or digits."""
+    return Known(str.isalnum)
+
+
+def fold_array(table: Mapping[int, str]) -> Codes:
+    """Return a table of one-to-one folds as an array over all code points."""
+    out = np.arange(CODES, dtype=np.uint32)
+    out[np.fromiter(table, np.int64, len(table))] = np.fromiter(map(ord, table.values()), np.uint32, len(table))
+    return out
