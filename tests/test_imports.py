@@ -33,7 +33,10 @@ LEVELS: list[tuple[int, str]] = [
         2,
         "curate.embed curate.index curate.neighbours curate.stage curate.head curate.eras curate.decisive curate.minhash curate.closeness curate.use_fast curate.items curate.leakage curate.quota curate.meanings",
     ),
-    (1, "curate.schema curate.tokenize curate.lexicon curate.taxonomy curate.matcher curate.bulk curate.resolve curate.trie curate.data curate.unionfind curate.years curate.plugins"),
+    (
+        1,
+        "curate.schema curate.tokenize curate.lexicon curate.taxonomy curate.matcher curate.bulk curate.resolve curate.trie curate.data curate.unionfind curate.years curate.plugins",
+    ),
     (0, "curate.errors curate.text curate.codes curate.keys curate.langid curate.cells"),
 ]
 # Names of one place that a lower level may use: each says why.
