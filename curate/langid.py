@@ -7,9 +7,12 @@ about Latin-script text whose function words do not decide, with a fixed seed.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from curate.text import HAN
@@ -32,6 +35,9 @@ FR_WORDS = (
 ).split()
 EN_PATTERN = r"(?i)\b(?:" + "|".join(EN_WORDS) + r")\b"
 FR_PATTERN = r"(?i)(?:\b(?:" + "|".join(FR_WORDS) + r")\b|[éèêëàâçùûôîïœ])"
+
+# What is left of it in plain ASCII.
+_FR_ASCII = r"(?i)\b(?:" + "|".join(FR_WORDS) + r")\b"
 
 _CHARS = {"han": HAN, "kana": KANA, "hangul": HANGUL, "latin": LATIN, "other": OTHER}
 _COUNTS = {k: re.compile(f"[{v}]") for k, v in _CHARS.items()}
@@ -190,8 +196,37 @@ def split_mixed(text: str) -> tuple[str, str]:
     return "".join(zh).strip(" |｜/"), " ".join(p.strip(" |｜/") for p in en).strip()
 
 
+@lru_cache(maxsize=1)
+def _kinds() -> npt.NDArray[np.uint8]:
+    """For every code point the number of its script, counted from 1."""
+    table = np.zeros(0x110000, np.uint8)
+    for number, chars in enumerate(_CHARS.values(), 1):
+        for first, last in re.findall(r"(.)(?:-(.))?", chars, re.DOTALL):
+            table[ord(first) : ord(last or first) + 1] = number
+    return table
+
+
+def _counted(texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    """``script_counts`` of every text, one row each."""
+    ends = np.cumsum([len(t) for t in texts])
+    kinds = _kinds()[np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)]
+    out = np.zeros((len(texts), len(_CHARS)), np.int64)
+    for column in range(len(_CHARS)):
+        at = np.searchsorted(np.flatnonzero(kinds == column + 1), ends)
+        out[:, column] = np.diff(at, prepend=0)
+    return out
+
+
+def _words_decide(column: pl.Series) -> list[bool]:
+    """Say of which texts in plain ASCII the function words alone say that they are English."""
+    text = pl.col("t")
+    en, fr = (text.str.count_matches(pattern.replace("(?i)", "(?i-u)")) for pattern in (EN_PATTERN, _FR_ASCII))
+    is_ascii = text.str.len_bytes() == text.str.len_chars()
+    return column.alias("t").to_frame().select(is_ascii & (en > fr)).to_series().to_list()
+
+
 def detect_many(column: pl.Series) -> pl.Series:
-    """Return the language of every text of a column; the same as ``detect`` one by one, counted by polars.
+    """Return the language of every text of a column; the same as ``detect`` one by one, counted together.
 
     Args:
         column: normalized texts, no nulls.
@@ -199,14 +234,11 @@ def detect_many(column: pl.Series) -> pl.Series:
     Returns:
         Languages as strings.
     """
-    frame = column.alias("t").to_frame().with_columns(*[pl.col("t").str.count_matches(f"[{chars}]").alias(name) for name, chars in _CHARS.items()])
-    counts = frame.select(list(_CHARS)).to_numpy().tolist()
     texts = column.to_list()
-    cache: dict[tuple[int, ...], Lang | None] = {}
-    out: list[Lang] = []
-    for text, row in zip(texts, counts, strict=True):
-        key = tuple(row)
-        if key not in cache:
-            cache[key] = from_counts(*row)
-        out.append(cache[key] or latin_language(text))
+    counts = list(map(tuple, _counted(texts).tolist()))
+    by_script = {row: from_counts(*row) for row in set(counts)}
+    out = [by_script[row] for row in counts]
+    ask = [i for i, lang in enumerate(out) if lang is None]
+    for i, english in zip(ask, _words_decide(column[ask]), strict=True):
+        out[i] = "en" if english else latin_language(texts[i])
     return pl.Series(column.name, out, dtype=pl.String)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from json.encoder import encode_basestring
 
 import polars as pl
 
@@ -86,7 +87,8 @@ def record_id(source: str, source_id: str, clip_id: str, zh: str | None, en: str
         >>> len(record_id("clips", "1", "c1", "龙舟", None))
         20
     """
-    text = canonical_json([source, source_id, clip_id, zh, en])
+    # ``canonical_json`` of the list, piece by piece: this is done for every row that is read.
+    text = f"[{','.join(['null' if v is None else encode_basestring(v) for v in (source, source_id, clip_id, zh, en)])}]"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from curate.text import HAN
@@ -19,8 +19,19 @@ Backend = Literal["auto", "jieba", "rjieba"]
 # High enough that a lexicon word beats any split of it into dictionary words.
 WORD_FREQ = 200_000
 _HAN_ONLY = re.compile(f"[{HAN}]{{2,8}}")
-_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d+(?:[.,]\d+)*", re.UNICODE)
+WORD = r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d+(?:[.,]\d+)*"
+_WORD = re.compile(WORD, re.UNICODE)
 _KEEP = re.compile(r"\w", re.UNICODE)
+# Ends a caption among the words of many; no word holds it.
+_LINE = "\x1e"
+
+
+class _Known(dict[str, str]):
+    """What each piece becomes: a word in small letters, or nothing."""
+
+    def __missing__(self, piece: str) -> str:
+        self[piece] = word = piece.lower() if _KEEP.search(piece) else ""
+        return word
 
 
 class Tokenizer:
@@ -54,6 +65,22 @@ class Tokenizer:
             ['江面', '上', '龙舟竞渡']
         """
         return [w.lower() for w in self._cut(text) if _KEEP.search(w)]
+
+    def zh_lines(self, texts: Sequence[str]) -> list[str]:
+        """Return the words of many captions, those of each joined by line feeds: ``zh`` of each, in half the time.
+
+        Args:
+            texts: simplified, normalized texts.
+
+        Example:
+            >>> Tokenizer().zh_lines(["男孩放风筝。", "", "！"])
+            ['男孩\\n放风筝', '', '']
+        """
+        # A line feed is a piece of its own, so all captions are cut as one text; each distinct piece is looked at once.
+        known = _Known({"\n": _LINE})
+        pieces = self._cut("\n".join([t.replace("\r", " ").replace("\n", " ") for t in texts]))
+        whole = "\n".join(filter(None, map(known.__getitem__, pieces)))
+        return [line.strip("\n") for line in whole.split(_LINE)] if texts else []
 
     def en(self, text: str) -> list[str]:
         """Return the lower-cased words and numbers of an English or French caption.

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -181,21 +182,23 @@ def to_records(batch: Batch, mapping: Mapping[str, str], spec: Spec, first_row: 
                 zh[i], en[i] = zh[i] or a or None, en[i] or b or None
     rest = [c for c in frame.columns if c not in mapping.values() and c != "_line"]
     extras = _extras(frame, rest, columns.get("extra", none))
-    rows: list[dict[str, object]] = []
-    at: list[int] = []
-    for i in range(n):
-        fault = _fault(zh[i], en[i])
+    good: list[int] = []
+    for i, pair in enumerate(zip(zh, en, strict=True)):
+        fault = _fault(*pair)
         if fault:
             raw = canonical_json({c: frame[c][i] if isinstance(frame[c][i], (str, int, float, bool)) else str(frame[c][i]) for c in frame.columns})
             bad.append(Bad(batch.file, int(lines[i]), fault[0], fault[1], raw.encode("utf-8", "replace")[:RAW_LIMIT]))
-            continue
-        at.append(int(lines[i]))
-        rows.append(_row(i, columns, spec, zh[i], en[i], extras[i], f"{first_row + i + 1}"))
-    records, faults = _typed(rows)
-    for i, note in faults:
-        bad.append(Bad(batch.file, at[i], "wrong_type", note, canonical_json({k: str(v) for k, v in rows[i].items()}).encode()[:RAW_LIMIT]))
-    wrong = {i for i, _ in faults}
-    return Records(records, bad, [line for i, line in enumerate(at) if i not in wrong])
+        else:
+            good.append(i)
+    if len(good) < n:
+        columns = {name: [values[i] for i in good] for name, values in columns.items()}
+        zh, en, extras, lines = ([values[i] for i in good] for values in (zh, en, extras, lines))
+    table = _table(columns, spec, zh, en, [str(first_row + i + 1) for i in good])
+    records, faults = _typed({**table, "extra": extras})
+    for i, note in faults.items():
+        raw = canonical_json({k: str(v[i]) for k, v in table.items()} | {"extra": str(extras[i])})
+        bad.append(Bad(batch.file, int(lines[i]), "wrong_type", note, raw.encode()[:RAW_LIMIT]))
+    return Records(records, bad, [int(line) for i, line in enumerate(lines) if i not in faults])
 
 
 def _check_types(frame: pl.DataFrame, mapping: Mapping[str, str]) -> None:
@@ -250,7 +253,14 @@ def _text(value: object) -> str:
 def _extras(frame: pl.DataFrame, rest: list[str], given: list[str | None]) -> list[str | None]:
     if not rest:
         return given
-    keep = [c for c in rest if frame.schema[c] != pl.Binary]
+    keep = sorted(c for c in rest if frame.schema[c] != pl.Binary)
+    if "extra" not in keep and not any(given) and all(frame.schema[c] == pl.String for c in keep):
+        names = [f"{encode_basestring(c)}: " for c in keep]
+        cells = [
+            [None if v is None else name + encode_basestring(v) for v in frame.get_column(c).to_list()] for c, name in zip(keep, names, strict=True)
+        ]
+        rows = ([cell for cell in row if cell is not None] for row in zip(*cells, strict=True))
+        return [f"{{{', '.join(row)}}}" if row else None for row in rows] if keep else given
     out: list[str | None] = []
     for i, row in enumerate(frame.select(keep).iter_rows(named=True)):
         carried = {k: v for k, v in row.items() if v is not None}
@@ -260,52 +270,61 @@ def _extras(frame: pl.DataFrame, rest: list[str], given: list[str | None]) -> li
     return out
 
 
+# A NUL byte, half of a surrogate pair, the replacement character.
+_DAMAGED = re.compile("[\x00\ufffd\ud800-\udfff]")
+
+
 def _fault(zh: str | None, en: str | None) -> tuple[str, str] | None:
     if not zh and not en:
         return "no_caption", "neither a Chinese nor an English caption"
     for lang, text in (("zh", zh), ("en", en)):
         if text and len(text) > MAX_CAPTION_CHARS:
             return "too_large", f"the {lang} caption has {len(text)} characters, the limit is {MAX_CAPTION_CHARS}"
-        if text and "\x00" in text:
+        if not text or not _DAMAGED.search(text):
+            continue
+        if "\x00" in text:
             return "nul_byte", f"the {lang} caption holds a NUL byte"
-        if text and any("\ud800" <= c <= "\udfff" for c in text):
+        if any("\ud800" <= c <= "\udfff" for c in text):
             return "bad_unicode", f"the {lang} caption holds half of a surrogate pair"
-        if text and "\ufffd" in text:
+        if "\ufffd" in text:
             return "bad_encoding", f"the {lang} caption holds the replacement character U+FFFD"
     return None
 
 
-def _row(
-    i: int, columns: Mapping[str, Sequence[str | None]], spec: Spec, zh: str | None, en: str | None, extra: str | None, number: str
-) -> dict[str, object]:
-    def get(name: str) -> str | None:
-        values = columns.get(name)
-        return values[i] if values is not None else None
+_Column = list[str | None]
+
+
+def _table(columns: Mapping[str, _Column], spec: Spec, zh: _Column, en: _Column, numbers: list[str]) -> dict[str, _Column]:
+    """The columns of records but ``extra``, all of them text."""
+    n = len(numbers)
+    none: _Column = [None] * n
 
     # In a file with ids a bare row number could be another row's id.
-    source_id = get("source_id") or (f"row-{number}" if "source_id" in columns else number)
-    uri, kind = get("uri"), get("media")
-    if kind and kind not in _ENUMS["media"] and "uri" not in columns:
+    given = columns.get("source_id", none)
+    source_id = [v or (f"row-{number}" if "source_id" in columns else number) for v, number in zip(given, numbers, strict=True)]
+    uri, kind = columns.get("uri", none), columns.get("media", none)
+    if "uri" not in columns:
         # Many sets call the file name "media".
-        uri, kind = kind, None
-    clip = get("clip_id") or uri or f"{spec.name}:{source_id}"
+        named = [bool(k) and k not in _ENUMS["media"] for k in kind]
+        uri = [k if is_name else None for k, is_name in zip(kind, named, strict=True)]
+        kind = [None if is_name else k for k, is_name in zip(kind, named, strict=True)]
+    clip = [c or u or f"{spec.name}:{s}" for c, u, s in zip(columns.get("clip_id", none), uri, source_id, strict=True)]
     return {
-        "id": record_id(spec.name, source_id, clip, zh, en),
-        "clip_id": clip,
-        "media": kind or _media(uri, spec.media),
+        "id": [record_id(spec.name, *row) for row in zip(source_id, clip, zh, en, strict=True)],
+        "clip_id": [*clip],
+        "media": [k or _media(u, spec.media) for k, u in zip(kind, uri, strict=True)],
         "uri": uri,
-        "media_sha256": get("media_sha256"),
-        "start_s": get("start_s"),
-        "end_s": get("end_s"),
+        "media_sha256": columns.get("media_sha256", none),
+        "start_s": columns.get("start_s", none),
+        "end_s": columns.get("end_s", none),
         "zh": zh,
         "en": en,
-        "zh_origin": get("zh_origin") or (spec.zh_origin if zh else "unknown"),
-        "en_origin": get("en_origin") or (spec.en_origin if en else "unknown"),
-        "source": spec.name,
-        "source_id": source_id,
-        "license": get("license") or spec.license,
-        "attribution": get("attribution") or spec.attribution,
-        "extra": extra,
+        "zh_origin": [o or (spec.zh_origin if t else "unknown") for o, t in zip(columns.get("zh_origin", none), zh, strict=True)],
+        "en_origin": [o or (spec.en_origin if t else "unknown") for o, t in zip(columns.get("en_origin", none), en, strict=True)],
+        "source": [spec.name] * n,
+        "source_id": [*source_id],
+        "license": [v or spec.license for v in columns.get("license", none)],
+        "attribution": [v or spec.attribution for v in columns.get("attribution", none)],
     }
 
 
@@ -320,21 +339,31 @@ _ENUMS = {"media": {"none", "image", "video"}, "zh_origin": {"human", "machine",
 _ENUMS["en_origin"] = _ENUMS["zh_origin"]
 
 
-def _typed(rows: list[dict[str, object]]) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
-    good: list[dict[str, object]] = []
-    faults: list[tuple[int, str]] = []
-    for i, row in enumerate(rows):
-        try:
-            start, end = (None if row[k] is None else float(str(row[k])) for k in ("start_s", "end_s"))
-            if any(x is not None and not math.isfinite(x) for x in (start, end)):
-                raise ValueError(f"start_s {start} or end_s {end} is no number")
-            if (start is not None and start < 0) or (start is not None and end is not None and end <= start):
-                raise ValueError(f"start_s {start} and end_s {end} are no interval")
-            for column, allowed in _ENUMS.items():
-                if row[column] not in allowed:
-                    raise ValueError(f"{column} {row[column]!r} is not one of {', '.join(sorted(allowed))}")
-        except ValueError as e:
-            faults.append((i, str(e)))
-            continue
-        good.append({**row, "start_s": start, "end_s": end})
-    return pl.DataFrame(good, schema=RECORD, orient="row"), faults
+def _typed(table: dict[str, _Column]) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Records of the right types, and what is wrong with the rows that are none."""
+    times: dict[str, list[float | None]] = {k: [None] * len(table["id"]) for k in ("start_s", "end_s")}
+    faults: dict[int, str] = {}
+    if any(v is not None for k in times for v in table[k]):
+        for i, pair in enumerate(zip(table["start_s"], table["end_s"], strict=True)):
+            try:
+                times["start_s"][i], times["end_s"][i] = _interval(*pair)
+            except ValueError as e:
+                faults[i] = str(e)
+    for column, allowed in _ENUMS.items():
+        for wrong in set(table[column]) - allowed:
+            for i, value in enumerate(table[column]):
+                if value == wrong:
+                    faults.setdefault(i, f"{column} {value!r} is not one of {', '.join(sorted(allowed))}")
+    good = [i for i in range(len(table["id"])) if i not in faults] if faults else []
+    columns: dict[str, Sequence[object]] = {**table, **times}
+    kept = {k: [columns[k][i] for i in good] if faults else columns[k] for k in RECORD}
+    return pl.DataFrame(kept, schema=RECORD), dict(sorted(faults.items()))
+
+
+def _interval(*given: str | None) -> tuple[float | None, float | None]:
+    start, end = (None if v is None else float(v) for v in given)
+    if any(x is not None and not math.isfinite(x) for x in (start, end)):
+        raise ValueError(f"start_s {start} or end_s {end} is no number")
+    if (start is not None and start < 0) or (start is not None and end is not None and end <= start):
+        raise ValueError(f"start_s {start} and end_s {end} are no interval")
+    return start, end

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
+
 import polars as pl
 
 from curate import text
@@ -27,25 +30,56 @@ def normalize(df: pl.DataFrame, params: NormalizeParams, res: Resources) -> pl.D
     Drops:
         empty: nothing visible is left in either caption.
     """
-    zh = _clean(df.get_column("zh"))
-    en = [_sentence_case(t) for t in _clean(df.get_column("en"))]
-    scripts = [text.script_of(t) for t in zh]
-    simple = [text.to_simplified(t) if s in ("hant", "mixed") else t for t, s in zip(zh, scripts, strict=True)]
-    out = pl.DataFrame(
-        {"id": df.get_column("id"), "zh_norm": simple, "en_norm": en, "zh_script": scripts},
-        schema={"id": pl.String(), "zh_norm": pl.String(), "en_norm": pl.String(), "zh_script": SCRIPT},
-    )
+    zh = normalize_many(df.get_column("zh").to_list())
+    en = [_sentence_case(t) for t in normalize_many(df.get_column("en").to_list())]
+    out = df.select("id", zh_norm=pl.Series(zh, dtype=pl.String), en_norm=pl.Series(en, dtype=pl.String)).with_columns(zh_script=_script("zh_norm"))
+    other = out.get_column("zh_script").is_in(["hant", "mixed"]).arg_true().to_list()
+    for i in other:
+        zh[i] = text.to_simplified(zh[i])
+    if other:
+        out = out.with_columns(zh_norm=pl.Series(zh, dtype=pl.String))
     empty = (pl.col("zh_norm") == "") & (pl.col("en_norm") == "")
     return out.with_columns(drop=pl.when(empty).then(pl.lit("empty")))
+
+
+def _script(column: str) -> pl.Expr:
+    """``text.script_of`` of a column."""
+    hans, hant = (f"[{chars}]" for chars in text.script_characters())
+    old, new = pl.col(column).str.contains(hant), pl.col(column).str.contains(hans)
+    name = pl.when(old & new).then(pl.lit("mixed")).when(old).then(pl.lit("hant"))
+    return name.when(pl.col(column).str.contains(f"[{text.HAN}]")).then(pl.lit("hans")).otherwise(pl.lit("none")).cast(SCRIPT)
+
+
+def normalize_many(captions: Sequence[str | None]) -> list[str]:
+    """Return ``text.normalize`` of every caption, ``""`` for none; those beyond plain ASCII go through each step as one text, on a line each.
+
+    Args:
+        captions: captions as read.
+
+    Example:
+        >>> normalize_many(["Ｔａｎｇ　唐代\\u200b！", None, "a  man "])
+        ['Tang 唐代!', '', 'a man']
+    """
+    # Plain ASCII has nothing but spaces to put right.
+    out = [" ".join(c.split()) if c and c.isascii() and c.isprintable() else "" for c in captions]
+    rest = [i for i, c in enumerate(captions) if c and not (c.isascii() and c.isprintable())]
+    # Each by itself: most are in this form already, which is seen at once.
+    lines = "\n".join([unicodedata.normalize("NFKC", str(captions[i]).replace("\n", " ")) for i in rest])
+    for char in set(lines) - {"\n"}:
+        # A Han character composes with nothing, and keeps spaces from being stripped.
+        new = text.normalize(f"一{char}一")[1:-1]
+        if new != char:
+            lines = lines.replace(char, new)
+    while "  " in lines:
+        lines = lines.replace("  ", " ")
+    for i, line in zip(rest, lines.split("\n"), strict=False):
+        out[i] = line.strip(" ")
+    return out
 
 
 def _sentence_case(caption: str) -> str:
     """A caption written in capitals throughout says nothing by its capitals, and encoders read it badly."""
     return caption.capitalize() if len(caption) > 12 and caption.isupper() else caption
-
-
-def _clean(column: pl.Series) -> list[str]:
-    return [text.normalize(v) if v else "" for v in column.to_list()]
 
 
 STAGE = Stage(

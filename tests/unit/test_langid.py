@@ -1,7 +1,10 @@
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curate import langid
+from tests.benchmarks.corpus import pairs
 
 CASES = [
     ("唐代长安城的夜市", "zh"), ("端午節龍舟競渡", "zh"), ("學而時習之不亦說乎", "zh"), ("茶馆", "zh"), ("唐三彩", "zh"), ("Palace", "en"),
@@ -17,8 +20,25 @@ def test_detect(text: str, want: str) -> None:
 
 
 def test_many_is_the_same_as_one_by_one() -> None:
-    texts = [t for t, _ in CASES] * 3
+    texts = [t for t, _ in CASES] * 3 + [
+        "Le chat et la souris",
+        "THE a_the the-a",
+        "é the",
+        "l'eau d",
+        *[t for p in pairs(300, 4) for t in (p["zh"], p["en"])],
+    ]
     assert langid.detect_many(pl.Series("t", texts)).to_list() == [langid.detect(t) for t in texts]
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from("the a1_'-, 唐か가éЖſ\u0301\U00020000"), max_size=20), max_size=8))
+def test_many_odd_texts_are_the_same_as_one_by_one(texts: list[str]) -> None:
+    assert langid.detect_many(pl.Series("t", texts, dtype=pl.String)).to_list() == [langid.detect(t) for t in texts]
+
+
+def test_every_character_is_of_one_script() -> None:
+    chars = [chr(c) for c in (*range(0x40, 0x3200), *range(0x9F00, 0xAC10), *range(0xFF60, 0x10000), 0x20000, 0x323AF, 0x323B0)]
+    want = [list(langid.script_counts(c).values()) for c in chars]
+    assert langid._counted(chars).tolist() == want
 
 
 def test_langdetect_is_stable() -> None:

@@ -1,9 +1,12 @@
 import unicodedata
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.stage import Resources, call
+from curate.stages.normalize import STAGE, NormalizeParams, normalize_many
 from curate.text import fold, match_key, normalize, normalize_with_map, script_of, to_simplified, to_traditional
 
 CHINESE = st.text(
@@ -75,3 +78,20 @@ def test_keys_that_are_equal(a: str, b: str) -> None:
 @pytest.mark.parametrize(("a", "b"), [("唐代舞者", "宋代舞者"), ("三个人", "五个人"), ("a man", "a woman")])
 def test_keys_that_differ(a: str, b: str) -> None:
     assert match_key(a) != match_key(b)
+
+
+ODD = st.text(
+    alphabet=st.sampled_from('aB 三，。.\n\r\t\x00\x1c\x85\u2028\u200b\u0301\u3099か汉漢龍两兩　ＡéｶﾞーⅣ"-—_’\u1100\u1161\u11a8'), max_size=14
+)
+
+
+@given(st.lists(st.one_of(st.none(), ODD, CHINESE, st.text(max_size=20)), max_size=9))
+def test_the_stage_does_with_many_what_normalize_does_with_each(texts: list[str | None]) -> None:
+    want = [normalize(t or "") for t in texts]
+    assert normalize_many(texts) == want
+    frame = pl.DataFrame(
+        {"id": [str(i) for i in range(len(texts))], "zh": texts, "en": [None] * len(texts)}, schema_overrides={"zh": pl.String, "en": pl.String}
+    )
+    out = call(STAGE, frame, NormalizeParams(), Resources(), "normalize")
+    assert out.get_column("zh_norm").to_list() == [to_simplified(t) for t in want]
+    assert out.get_column("zh_script").to_list() == [script_of(t) for t in want]
