@@ -57,8 +57,15 @@ def store_url(workspace: Path, store: str | None = None) -> str:
 
 
 def open_store(workspace: Path | Workspace, store: str | None = None) -> ReviewStore:
-    """Open the review store of a workspace."""
-    return ReviewStore(store_url(_root(workspace), store))
+    """Open the review store of a workspace.
+
+    Raises:
+        DataError: there is no such workspace, and nothing else says where the store is.
+    """
+    url = store_url(_root(workspace), store)
+    if url == str(_root(workspace) / "review.sqlite") and not _root(workspace).is_dir():
+        raise DataError(f"no workspace at {_root(workspace)}", hint="curate run RECIPE makes one beside the recipe")
+    return ReviewStore(url)
 
 
 def _root(workspace: Path | Workspace | str) -> Path:

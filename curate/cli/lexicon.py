@@ -65,15 +65,21 @@ def show(term: str = typer.Argument(..., help="An id or a name in any language."
     ]
     if not found:
         names = [e.zh_hans for e in lexicon.terms] + [e.en for e in lexicon.terms]
-        raise DataError(f"no term {term!r}", hint=did_you_mean(term, names).split(" Choices")[0])
+        raise DataError(f"no term {term!r}", hint=_near(term, names))
     if as_json:
-        emit([asdict(e) for e in found])
+        emit([e._asdict() for e in found])
         return
     for e in found:
-        for name, value in asdict(e).items():
+        for name, value in e._asdict().items():
             if value not in ("", (), None, "term"):
                 say(f"{name:<16} {' | '.join(value) if isinstance(value, tuple) else value}")
         say("")
+
+
+def _near(term: str, names: list[str]) -> str:
+    """Name the nearest term; thousands of others would help nobody."""
+    start, _, _ = did_you_mean(term, names).partition("Choices: ")
+    return start.strip() or "nothing is called so; curate lexicon lookup TEXT says what a caption names"
 
 
 @app.command()

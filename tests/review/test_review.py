@@ -249,3 +249,18 @@ def test_state_counts_only_what_is_asked_now(tmp_path: Path) -> None:
     assert (got["items"], got["reviewed"], got["disputed"], got["accepted"], got["open"]) == (3, 2, 1, 1, 1)
     assert isinstance(review.snapshot(store, "q"), pl.DataFrame)
     store.close()
+
+
+@pytest.mark.parametrize("command", [["agreement"], ["pull"], ["progress"], ["push"], ["export", "out.jsonl"], ["prompts", "out.jsonl"]])
+def test_a_mistyped_workspace_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(build(), ["review", *command, "--workspace", "nowhere"])
+    assert isinstance(ran.exception, DataError)
+    assert "nowhere" in str(ran.exception)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_elsewhere_needs_no_workspace(tmp_path: Path) -> None:
+    store = review.open_store(tmp_path / "nowhere", str(tmp_path / "team.sqlite"))
+    assert store.queues() == []
+    store.close()

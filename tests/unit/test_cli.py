@@ -535,3 +535,14 @@ def test_coverage_says_why_it_drew_nothing(curate: Run, captions: Path, tmp_path
     assert "no figures" in err
     assert "leishu[plots]" in err
     assert not list((tmp_path / "report").glob("*.png"))
+
+
+def test_an_unknown_term_is_not_answered_with_thousands(curate: Run) -> None:
+    code, out, _ = curate("lexicon", "show", "端午节")
+    assert code == 0
+    assert "zh_hans          端午节\n" in out
+    assert json.loads(curate("lexicon", "show", "端午节", "--json")[1])[0]["zh_hans"] == "端午节"
+    assert "did you mean '端午节'" in curate("lexicon", "show", "端午节节")[2]
+    err = curate("lexicon", "show", "qqqq")[2]
+    assert "curate lexicon lookup" in err
+    assert len(err) < 200
