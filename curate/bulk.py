@@ -102,7 +102,7 @@ class _Shapes:
         accents = np.array([keys[t.lower()] for t in forms.texts] if accented else [0] * len(forms.texts), np.int64)
         place, starts = _capitals(forms.texts) if capitals else (np.zeros(0, np.int64), np.zeros(len(forms.texts) + 1, np.int64))
         # Equal places of capitals give equal sums; that different ones do is as good as impossible.
-        marks = np.concatenate((np.zeros(1, np.uint64), np.cumsum(powers(int(place.max(initial=0)) + 1)[0][place])))
+        marks = np.concatenate((np.zeros(1, np.uint64), np.cumsum(powers()[np.minimum(place, len(powers()) - 1)] * (place + 1).astype(np.uint64))))
         wanted = marks[starts[1:]] - marks[starts[:-1]]
         entries = np.array(forms.entries, np.int64)
         order = np.lexsort((entries, accents, wanted, patterns))

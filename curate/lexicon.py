@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -65,7 +66,7 @@ class Entry(NamedTuple):
 
     def zh_forms(self) -> list[str]:
         """Return the Chinese surface forms in both scripts."""
-        return [f for f in dict.fromkeys((self.zh_hans, self.zh_hant, *self.zh_alias)) if f]
+        return list(filter(None, dict.fromkeys((self.zh_hans, self.zh_hant, *self.zh_alias))))
 
     def latin_forms(self) -> list[str]:
         """Return the English forms with regular plurals."""
@@ -79,8 +80,9 @@ class Entry(NamedTuple):
 
     def pinyin_forms(self) -> list[str]:
         """Return the toned pinyin, spaced and joined."""
-        toned = self.kind == "term" and len(self.pinyin.split()) > 1 and not self.pinyin.isascii()
-        return [self.pinyin, self.pinyin.replace(" ", "")] if toned else []
+        if self.kind != "term" or " " not in self.pinyin.strip() or self.pinyin.isascii():
+            return []
+        return [self.pinyin, self.pinyin.replace(" ", "")]
 
 
 class Span(NamedTuple):
@@ -258,12 +260,11 @@ def _trap_entries(path: Path) -> Iterator[Entry]:
         )
 
 
-def _stop_entries(entries: Sequence[Entry]) -> Iterator[Entry]:
+def _stop_entries(entries: Sequence[Entry], latin: Sequence[Sequence[str]]) -> Iterator[Entry]:
     """Longer strings in which a form is not meant: they swallow it and give nothing, unless they are a name of their own."""
-    meant = [e for e in entries if e.context != "stop"]
     # Folded in one go, which is quicker than form by form.
-    named = set(zh_fold("\n".join(f for e in meant for f in e.zh_forms())).split("\n"))
-    named |= set("\n".join(f for e in meant for f in e.latin_forms()).lower().split("\n"))
+    named = set(zh_fold("\n".join([f for e in entries if e.context != "stop" for f in (e.zh_hans, e.zh_hant, *e.zh_alias)])).split("\n"))
+    named |= set("\n".join([f for e, forms in zip(entries, latin, strict=True) if e.context != "stop" for f in forms]).lower().split("\n"))
     for e in entries:
         for form in e.not_in:
             if zh_fold(form) in named or form.lower() in named:
@@ -283,10 +284,12 @@ class Lexicon:
     Attributes:
         entries: all entries, terms first, in file order.
         sha256: digest of the files that were read.
+        latin: the English forms of every entry.
     """
 
     entries: tuple[Entry, ...]
     sha256: str = field(default="", compare=True)
+    latin: tuple[list[str], ...] = field(default=(), repr=False, compare=False)
 
     @classmethod
     def load(cls, folder: Path | None = None, extra: Sequence[Path] = ()) -> Lexicon:
@@ -326,12 +329,12 @@ class Lexicon:
     @cached_property
     def matcher(self) -> Matcher:
         """The matcher over Chinese and English forms; compiled on first use."""
-        return Matcher.of(*_forms(self.entries, fr=False))
+        return Matcher.of(*_forms(self.entries, self.latin, fr=False))
 
     @cached_property
     def matcher_fr(self) -> Matcher:
         """The matcher over French forms, for questions in French."""
-        return Matcher.of(*_forms(self.entries, fr=True))
+        return Matcher.of(*_forms(self.entries, self.latin, fr=True))
 
     @cached_property
     def _resolver(self) -> Resolver:
@@ -392,17 +395,22 @@ def _read(folder: Path, files: Sequence[Path], sha256: str) -> Lexicon:
         for name, make in _TABLES.items():
             if (folder / name).exists():
                 entries += make(folder / name)
-        entries += list(_stop_entries(entries))
-        return Lexicon(tuple(entries), sha256)
+        latin = [e.latin_forms() for e in entries]
+        stops = list(_stop_entries(entries, latin))
+        return Lexicon((*entries, *stops), sha256, (*latin, *[e.latin_forms() for e in stops]))
 
 
-def _forms(entries: Sequence[Entry], fr: bool) -> tuple[Forms, Forms, Forms]:
+def _forms(entries: Sequence[Entry], english: Sequence[Sequence[str]], fr: bool) -> tuple[Forms, Forms, Forms]:
     """Return the Chinese forms of all entries, the Latin ones, and those whose accents count."""
-    out = (Forms([], []), Forms([], []), Forms([], []))
-    for i, e in enumerate(entries):
-        latin = [e.fr, *e.fr_alias] if fr else [*e.latin_forms(), *(() if e.kind == "term" else e.fr_alias)]
-        for (texts, numbers), mine in zip(out, (e.zh_forms(), [f for f in latin if f], e.pinyin_forms()), strict=True):
-            if mine:
-                texts.extend(mine)
-                numbers.extend([i] * len(mine))
-    return out
+    with without_gc():
+        zh = [e.zh_forms() for e in entries]
+        toned = [e.pinyin_forms() for e in entries]
+        if fr:
+            latin = [[f for f in (e.fr, *e.fr_alias) if f] for e in entries]
+        else:
+            latin = [[*forms, *e.fr_alias] if e.fr_alias and e.kind != "term" else [*forms] for e, forms in zip(entries, english, strict=True)]
+        return _numbered(zh), _numbered(latin), _numbered(toned)
+
+
+def _numbered(forms: list[list[str]]) -> Forms:
+    return Forms(list(chain.from_iterable(forms)), np.repeat(np.arange(len(forms)), [len(f) for f in forms]).tolist() if forms else [])

@@ -253,6 +253,8 @@ class Resolver:
         held &= said.edge[word] | (said.starts[word] == end)
         out[mine[ask[held]]] = True
         others, rest = np.flatnonzero(sure), asked[~own]
+        if not len(rest):
+            return out
         ask, other = _joined(found.rows[match[others]], found.rows[match[rest]])
         entries = self._sets.members[member]
         like = (self._tags[entries[rest[ask]]] & self._tags[entries[others[other]]]).any(axis=1)

@@ -176,24 +176,14 @@ def spread(starts: Ints, counts: Ints) -> Ints:
     return out
 
 
-# An odd number; its powers stand for the places in a word.
-_BASE = 0x5851F42D4C957F2D
-_POSITIVE = (1 << 63) - 1
+# Powers of an odd number stand for the places in a word; from the last on they are the same.
+_PLACES = 64
 
 
-@lru_cache(maxsize=8)
-def _powers_to(count: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    both = []
-    for base in (_BASE, pow(_BASE, -1, 1 << 64)):
-        row = np.full(count, base, np.uint64)
-        row[0] = 1
-        both.append(np.cumprod(row))
-    return both[0], both[1]
-
-
-def powers(count: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Return powers of an odd number and of its inverse modulo 2^64, so many or more."""
-    return _powers_to(max(1 << 12, 1 << count.bit_length()))
+@lru_cache(maxsize=1)
+def powers() -> NDArray[np.uint64]:
+    """Return the number that stands for each place of a word or phrase."""
+    return np.cumprod(np.full(_PLACES, 0x5851F42D4C957F2D, np.uint64))
 
 
 class WordTrie:
@@ -224,12 +214,10 @@ class WordTrie:
         inner[1:] &= word[:-1]
         inner[0] = False
         starts: Ints = np.flatnonzero(~inner)
-        # A polynomial modulo 2^64: prefix sums give every word's value, the inverse power brings it to the same place.
-        power, inverse = powers(len(codes))
-        sums = np.cumsum(low * power[: len(low)])
-        before = np.concatenate((np.zeros(1, np.uint64), sums[starts[1:] - 1], sums[-1:]))
-        keys = np.diff(before) * inverse[starts]
-        values: Ints = keys.view(np.int64) & _POSITIVE
+        # A polynomial modulo 2^64 over the characters of the word.
+        place = np.arange(len(low)) - np.repeat(starts, np.diff(starts, append=len(low)))
+        keys = np.add.reduceat(powers()[np.minimum(place, _PLACES - 1)] * low, starts)
+        values: Ints = keys.view(np.int64) & np.iinfo(np.int64).max
         return starts, values, word
 
     def search(self, codes: Codes) -> tuple[Ints, Ints, Ints]:
