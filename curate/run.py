@@ -400,14 +400,14 @@ def _table_parts(job: _Job, todo: _Todo, before: StepRecord, engine: str, worker
     chain = job.ws.chain(before.key)
     have = {c for r in chain for c in r.schema}
     columns = [*stage.needs, *(c for c in stage.optional if c in have)]
-    spread = engine != "local" and bool(stage.apart)
-    frames = [job.ws.part(chain, i, [c for c in columns if not (spread and c in stage.apart)]) for i in range(len(before.parts))]
+    apart = stage.apart if engine != "local" else None
+    frames = [job.ws.part(chain, i, [c for c in columns if c not in (apart or ())]) for i in range(len(before.parts))]
     sizes = [len(f) for f in frames]
     # Not copied together: vectors of a million rows would not fit twice.
     table = pl.concat(frames, rechunk=False)
     del frames
     res = job.res
-    if spread:
+    if apart is not None:
         res = replace(res, spread=engines.spread(engine, Stored(str(job.ws.root.resolve()), before.key, tuple(sizes)), workers))
     out = call(stage, table, params, res, step.id)
     folder = job.ws.step_dir(entry.key)

@@ -105,7 +105,7 @@ class Stage:
         uses: which resources it reads.
         libs: distributions whose version can change the output.
         fn: the function.
-        apart: columns of a table step that stay in the workspace when shares of it are done on other machines.
+        apart: columns of a table step that stay in the workspace when shares of it are done on other machines; ``None`` if it has no shares.
         media: whether it opens the media files of the rows; what these hold then enters the step key.
         help: one line for ``curate columns``.
     """
@@ -121,7 +121,7 @@ class Stage:
     reasons: tuple[str, ...] = ()
     uses: frozenset[str] = frozenset()
     libs: tuple[str, ...] = ()
-    apart: tuple[str, ...] = ()
+    apart: tuple[str, ...] | None = None
     media: bool = False
     help: str = ""
 
@@ -183,7 +183,7 @@ def call(stage: Stage, frame: pl.DataFrame, params: Params, res: Resources, step
         StageError: rows were lost, made or doubled, or a reason was not declared.
         SchemaError: a column is missing or of another type.
     """
-    lacking = [c for c in stage.needs if c not in frame.columns and not (res.spread is not None and c in stage.apart)]
+    lacking = [c for c in stage.needs if c not in frame.columns and not (res.spread is not None and c in (stage.apart or ()))]
     if lacking:
         raise SchemaError(f"step {step!r} needs column {lacking[0]!r}", hint="add the stage that writes it before this step")
     seen = ["id", *(c for c in (*stage.needs, *stage.optional) if c != "id" and c in frame.columns)]

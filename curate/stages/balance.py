@@ -17,7 +17,8 @@ from pydantic import Field, field_validator
 
 from curate import quota
 from curate.schema import stable_key
-from curate.stage import Params, Resources, Stage
+from curate.shares import Stored
+from curate.stage import Params, Resources, Spread, Stage
 
 EVERYDAY = "everyday"
 
@@ -118,6 +119,31 @@ def count_clips(clips: Sequence[str], cells: Sequence[Sequence[str]], groups: Se
     return out
 
 
+def _counted(spread: Spread, params: BalanceParams) -> dict[str, Counter[str]]:
+    """The same in shares: each counts some of the clips."""
+    out: dict[str, Counter[str]] = {}
+    for counts in spread.map(_count_share, [(spread.table, params.on, params.by_language, i, spread.count) for i in range(spread.count)]):
+        for group, counted in counts.items():
+            out.setdefault(group, Counter()).update(counted)
+    return dict(sorted(out.items()))
+
+
+def _count_share(table: Stored, on: str, by_language: bool, share: int, of: int) -> dict[str, Counter[str]]:
+    """Task: count the clips whose name falls to a share."""
+    clips: list[str] = []
+    cells: list[list[str]] = []
+    groups: list[str] = []
+    texts = [c for c in ("zh", "en") if by_language and c in table.columns()]
+    for part in range(len(table.sizes)):
+        frame = table.part(part, "clip_id", "cells", *texts)
+        mine = [int(stable_key(0, clip) * of) == share for clip in frame.get_column("clip_id")]
+        frame = frame.filter(pl.Series(mine, dtype=pl.Boolean))
+        clips += frame.get_column("clip_id").to_list()
+        cells += [sorted({_axis(c, on) for c in some}) for some in frame.get_column("cells").to_list()]
+        groups += _languages(frame) if by_language else [""] * len(frame)
+    return count_clips(clips, cells, groups)
+
+
 def _axis(cell: str, on: str) -> str:
     theme, era = cell.split("|")
     return {"cells": cell, "themes": theme, "eras": era}[on]
@@ -141,7 +167,7 @@ def balance(df: pl.DataFrame, params: BalanceParams, res: Resources) -> pl.DataF
     rows = list(df.select("id", "clip_id", "cells").iter_rows())
     named = [sorted({_axis(c, params.on) for c in cells}) for _, _, cells in rows]
     groups = _languages(df) if params.by_language else [""] * len(rows)
-    counts = count_clips([clip for _, clip, _ in rows], named, groups)
+    counts = count_clips([clip for _, clip, _ in rows], named, groups) if res.spread is None else _counted(res.spread, params)
     caps = {g: auto_cap(c, params.tail) if params.cap == "auto" else params.cap for g, c in counts.items()}
     items = _items(df)
     leaving = quota.choose(items, params.targets, res.seed, _spread_over(df, params), params.rest) if params.targets is not None else {}
@@ -219,6 +245,7 @@ STAGE = Stage(
     adds=_schema,
     reasons=("over_represented", "capped"),
     uses=frozenset({"seed"}),
+    apart=(),
     fn=balance,
     help="thin out over-represented cells",
 )

@@ -21,7 +21,7 @@ from tests.unit.test_run import one_lexicon, part_bytes, project
 
 __all__ = ["one_lexicon"]
 
-STEPS = ("normalize", "language", "match", "embed", "theme", "sign")
+STEPS = ("normalize", "language", "match", "embed", "theme", "coverage", "sign")
 ROWS = 400
 
 
@@ -65,7 +65,7 @@ def both(done: RunResult, name: str, params: dict[str, Any], count: int) -> tupl
     there = Elsewhere(Stored(str(done.workspace.root), done.key, sizes), count)
     res = Resources(seed=3)
     alone = call(stage, whole, stage.parse(params), res, name)
-    shared = call(stage, whole.drop(stage.apart), stage.parse(params), replace(res, spread=there), name)
+    shared = call(stage, whole.drop(stage.apart or ()), stage.parse(params), replace(res, spread=there), name)
     return alone, shared, there
 
 
@@ -91,13 +91,21 @@ def test_rows_are_read_in_the_order_asked(done: RunResult) -> None:
     assert np.array_equal(Stored(str(done.workspace.root), done.key, sizes).rows("zh_vector", at), whole[at])
 
 
+@pytest.mark.parametrize("params", [{"cap": 3}, {"by_language": True, "on": "themes", "tail": 0.4}])
+def test_counts_for_balance_in_shares(done: RunResult, params: dict[str, Any]) -> None:
+    alone, shared, there = both(done, "balance", params, 3)
+    assert there.tasks == 3
+    assert alone.get_column("drop").is_not_null().any()
+    assert shared.equals(alone)
+
+
 @pytest.mark.timeout(300)
 def test_ray_does_the_shares(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
     rows = captions()[:120]
-    local = run(project(tmp_path / "local", rows=rows, steps=(*STEPS, "dedup")))
+    local = run(project(tmp_path / "local", rows=rows, steps=(*STEPS, "dedup", "{balance: {cap: 3}}")))
     try:
-        remote = run(project(tmp_path / "ray", rows=rows, steps=(*STEPS, "dedup")), engine="ray", workers=2)
+        remote = run(project(tmp_path / "ray", rows=rows, steps=(*STEPS, "dedup", "{balance: {cap: 3}}")), engine="ray", workers=2)
     finally:
         ray.shutdown()
     assert local.drops().height > 5
