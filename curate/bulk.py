@@ -175,12 +175,17 @@ class Bulk:
         """
         every = range(len(texts))
         zh = every if group == "zh" else [i for i in every if not texts[i].isascii()]
-        latin = every if group == "latin" else [i for i in every if LATIN.search(texts[i])]
+        latin: Sequence[int] = every
         parts: list[tuple[Ints, Ints, Ints, Ints]] = []
-        if len(zh) and self._zh is not None:
+        if len(zh):
             joined = Joined(texts, zh)
-            start, length, pattern = self._zh.search(joined.codes)
-            parts.append(_located(joined, start, start + length, pattern + self._zh_sets))
+            if group == "zh":
+                # Letters with the case bit set; few captions in Chinese have any.
+                low = joined.codes | 0x20
+                latin = np.unique(joined.lines(np.flatnonzero((low >= ord("a")) & (low <= ord("z"))))).tolist()
+            if self._zh is not None:
+                start, length, pattern = self._zh.search(joined.codes)
+                parts.append(_located(joined, start, start + length, pattern + self._zh_sets))
         if len(latin):
             joined = Joined(texts, latin)
             if self._forms.texts:

@@ -31,10 +31,10 @@ class Joined:
 
     def __init__(self, texts: Sequence[str], rows: Sequence[int]) -> None:
         self.rows = np.asarray(rows, np.int64)
-        self.text = "\n".join([texts[i] for i in rows]) + "\n"
+        mine = texts if len(rows) == len(texts) else [texts[i] for i in rows]
+        self.text = "\n".join(mine) + "\n"
         self.codes = codes_of(self.text)
-        lengths = np.fromiter((len(texts[i]) + 1 for i in rows), np.int64, len(rows))
-        self.starts = np.concatenate(([0], np.cumsum(lengths)))
+        self.starts = np.concatenate(([0], np.cumsum(np.fromiter(map(len, mine), np.int64, len(mine)) + 1)))
 
     def lines(self, places: Ints) -> Ints:
         """Return in which of the texts a place is."""

@@ -20,7 +20,7 @@ from curate.embed import encode_unique
 from curate.errors import DataError
 from curate.schema import stable_key
 from curate.stage import Resources
-from curate.stages.match import find_terms
+from curate.stages.match import find_all_terms
 from curate.text import match_key, normalize, to_simplified
 
 # Characters in common from which a replaced word counts as the only difference; near duplicates; paraphrases by meaning.
@@ -46,18 +46,17 @@ class Judged:
     summary: list[str]
 
 
-def side(zh: str, en: str, res: Resources) -> Side:
-    """Make one caption pair ready.
+def sides(captions: Sequence[tuple[str, str]], res: Resources) -> list[Side]:
+    """Make caption pairs ready; all are searched together.
 
     Args:
-        zh: Chinese caption or empty.
-        en: English caption or empty.
+        captions: Chinese and English caption of each, or empty.
         res: the lexicon.
     """
     lexicon = res.need_lexicon()
-    a, b = to_simplified(normalize(zh)), normalize(en)
-    words = decisive_words(lexicon, a, b, find_terms(lexicon, a, b))
-    return Side(a, b, match_key(a), match_key(b), tuple(words))
+    zh, en = [to_simplified(normalize(a)) for a, _ in captions], [normalize(b) for _, b in captions]
+    found = find_all_terms(lexicon, zh, en)
+    return [Side(a, b, match_key(a), match_key(b), tuple(decisive_words(lexicon, a, b, terms))) for a, b, terms in zip(zh, en, found, strict=True)]
 
 
 def score(a: Side, b: Side, cosine: Mapping[str, float]) -> tuple[float, str, str]:
@@ -159,11 +158,11 @@ def judge(pairs: Sequence[Mapping[str, Any]], res: Resources) -> list[dict[str, 
     Returns:
         ``{id, score, label, evidence}`` per pair.
     """
-    sides = [(side(p.get("a_zh") or "", p.get("a_en") or "", res), side(p.get("b_zh") or "", p.get("b_en") or "", res)) for p in pairs]
-    texts = [t for a, b in sides for t in (a.zh, a.en, b.zh, b.en)]
-    vectors = encode_unique(res.need_embedder(), texts).reshape(len(sides), 4, -1)
+    left, right = (sides([(p.get(f"{x}_zh") or "", p.get(f"{x}_en") or "") for p in pairs], res) for x in "ab")
+    texts = [t for a, b in zip(left, right, strict=True) for t in (a.zh, a.en, b.zh, b.en)]
+    vectors = encode_unique(res.need_embedder(), texts).reshape(len(left), 4, -1)
     out = []
-    for pair, (a, b), v in zip(pairs, sides, vectors, strict=True):
+    for pair, a, b, v in zip(pairs, left, right, vectors, strict=True):
         cosine = {"zh": float(np.dot(v[0], v[2])), "en": float(np.dot(v[1], v[3]))}
         value, label, evidence = score(a, b, cosine)
         out.append({"id": pair["id"], "score": value, "label": label, "evidence": evidence})

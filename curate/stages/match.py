@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from curate.lexicon import Lexicon
@@ -30,11 +32,21 @@ def find_terms(lexicon: Lexicon, zh: str, en: str) -> list[dict[str, object]]:
     Returns:
         ``{term_id, lang, start, end}``; offsets are code points into the text of that language.
     """
-    out: list[dict[str, object]] = []
-    for lang, text in (("zh", zh), ("en", en)):
-        if text:
-            out += [{"term_id": s.term_id, "lang": lang, "start": s.start, "end": s.end} for s in lexicon.find(text, lang)]
-    return out
+    return find_all_terms(lexicon, [zh], [en])[0]
+
+
+def find_all_terms(lexicon: Lexicon, zh: Sequence[str], en: Sequence[str]) -> list[list[dict[str, object]]]:
+    """Return ``find_terms`` of every caption pair, many times faster than one after the other.
+
+    Args:
+        lexicon: the lexicon.
+        zh: normalized Chinese captions, or empty.
+        en: normalized English captions, or empty.
+    """
+    found = [(lang, lexicon.find_many(texts, lang)) for lang, texts in (("zh", zh), ("en", en))]
+    return [
+        [{"term_id": s.term_id, "lang": lang, "start": s.start, "end": s.end} for lang, spans in found for s in spans[row]] for row in range(len(zh))
+    ]
 
 
 def _of_column(lexicon: Lexicon, texts: pl.Series, lang: str) -> pl.DataFrame:

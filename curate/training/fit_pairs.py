@@ -21,7 +21,7 @@ from curate.decisive import load_opposites
 from curate.embed import encode_unique
 from curate.head import Floats
 from curate.lexicon import Entry, Lexicon, cells, read_tsv
-from curate.stages.match import find_terms
+from curate.stages.match import find_all_terms
 from curate.text import normalize, to_simplified
 from curate.training.fit import CAPTIONS, train
 from curate.workspace import write_json
@@ -116,7 +116,8 @@ def matrix(pairs: Sequence[Pair]) -> Floats:
     """Return the features of pairs."""
     res = plain.default_resources()
     lexicon, known = res.need_lexicon(), knowledge.load()
-    readings = [reading.read(z, e, find_terms(lexicon, z, e), lexicon, known) for z, e in pairs]
+    terms = find_all_terms(lexicon, [z for z, _ in pairs], [e for _, e in pairs])
+    readings = [reading.read(z, e, t, lexicon, known) for (z, e), t in zip(pairs, terms, strict=True)]
     zh = encode_unique(res.need_embedder(), [z for z, _ in pairs])
     en = encode_unique(res.need_embedder(), [e for _, e in pairs])
     return np.array(pair_features(readings, zh, en, res)[1], np.float32)

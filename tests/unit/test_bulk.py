@@ -13,6 +13,7 @@ from curate.bulk import Forms, blocks
 from curate.lexicon import Entry, Lexicon
 from curate.matcher import Form, Hit, Matcher, zh_fold
 from curate.resolve import straddles
+from curate.stages.match import find_all_terms, find_terms
 from curate.trie import Table, spread
 
 
@@ -94,6 +95,11 @@ def test_nothing_to_look_for() -> None:
     matcher = Matcher.of(Forms([], []), Forms([], []), Forms([], []))
     assert matcher.find_many(["唐三彩 Tang"] * 1000, "zh") == [[]] * 1000
     assert [len(c) for c in Lexicon((), "").scan(["唐", ""], "zh")] == [0] * 4
+
+
+def test_pairs_together_give_the_terms_of_each(lexicon: Lexicon) -> None:
+    zh, en = _pool(lexicon, "zh")[:40], _pool(lexicon, "en")[:40]
+    assert find_all_terms(lexicon, [*zh, ""], [*en, ""]) == [*(find_terms(lexicon, a, b) for a, b in zip(zh, en, strict=True)), []]
 
 
 def test_table_knows_what_it_holds() -> None:
