@@ -136,9 +136,9 @@ class Rows:
 
 
 def _numbers(values: list[str]) -> Ints:
-    """Number the distinct values."""
-    seen: dict[str, int] = {}
-    return np.fromiter((seen.setdefault(v, len(seen)) for v in values), np.int64, len(values))
+    """Number the distinct values, each by the place where it comes first."""
+    first: dict[str, int] = {}
+    return np.fromiter(map(first.setdefault, values, range(len(values))), np.int64, len(values))
 
 
 def exact_pairs(rows: Rows, within: str, across: bool) -> Found:

@@ -51,15 +51,15 @@ def near(path: Path) -> dict[str, Any]:
     from curate.keys import match_keys
 
     df = pl.read_parquet(path)
+    params: Any = stages.load()["dedup"].parse({"steps": ["exact", "near"], "veto": False})
     started = time.perf_counter()
     keys = {c: match_keys(df[c].to_list()) for c in ("zh", "en")}
-    none = pl.Series([""] * len(df))
+    none = pl.repeat("unknown", len(df), eager=True)
     frame = pl.DataFrame({
         "id": df["id"], "clip_id": df["id"], "zh_norm": df["zh"], "en_norm": df["en"], "zh_origin": none, "en_origin": none,
-        "zh_key": keys["zh"], "en_key": keys["en"], "decisive": [[]] * len(df),
+        "zh_key": keys["zh"], "en_key": keys["en"], "decisive": pl.repeat([], len(df), dtype=pl.List(pl.String), eager=True),
         "zh_sig": minhash.signatures(keys["zh"], 96),
-    }).with_columns(pl.col("zh_origin", "en_origin").replace("", "unknown"))  # fmt: skip
-    params: Any = stages.load()["dedup"].parse({"steps": ["exact", "near"], "veto": False})
+    })  # fmt: skip
     rows = pairs.Rows.from_frame(frame)
     found = pairs.exact_pairs(rows, params.within_clip, params.across_clips)
     found = found.joined(pairs.near_pairs(rows, np.setdiff1d(np.arange(len(rows)), found.right), params))
