@@ -1,12 +1,14 @@
 """The trained head of the theme tagger: what a caption's words say on the whole, and what its nearest neighbours among known sentences say.
 
 One logistic regression per theme reads the caption's vector and its terms. Beside it the labels of the nearest training sentences are counted:
-a straight line cannot part scenes that share no word but a sense, neighbours can. Both are numbers in ``models/themes.npz`` (no pickles), made by
+a straight line cannot part scenes that share no word but a sense, neighbours can. A third voice reads the plain words, which a sentence vector blurs
+("thimble", "kneel"), and so tells everyday scenes apart. All are numbers in ``models/themes.npz`` (no pickles), made by
 ``python -m curate.training.fit`` from captions that the project wrote; they fit one encoder only, whose digest is stored with them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -141,7 +143,9 @@ class Memory:
 
 
 # Neighbours asked, how fast their say falls with distance, and the neighbours' part in the probability; chosen by cross-validation.
-NEIGHBOURS, SHARPNESS, SHARE = 20, 30.0, 0.4
+NEIGHBOURS, SHARPNESS, SHARE = 20, 30.0, 0.3
+# The words' part of what the neighbours leave; chosen alike.
+WORDS_SHARE = 0.45
 _AXIS_STEPS, _BYTE_STEPS, _ROWS = 256, 300, 512
 
 
@@ -149,6 +153,69 @@ def _bytes(vectors: Vectors, axes: Floats) -> Floats:
     turned = grid(vectors, 1024) @ axes
     rounded: Floats = np.clip(np.rint(turned * _BYTE_STEPS), -127, 127).astype(np.float32)
     return rounded
+
+
+_HAN, _LATIN = re.compile(r"[\u4e00-\u9fff]+"), re.compile(r"[a-z]+")
+_ENDING = re.compile(r"(ing|ed|es|s|e)$")
+
+
+@lru_cache(maxsize=1 << 16)
+def _stem(word: str) -> str:
+    return "_" + (_ENDING.sub("", word) if len(word) > 4 else word)
+
+
+def word_marks(zh: str, en: str) -> set[str]:
+    """Split captions into marks: characters and pairs of characters, and English words without their endings.
+
+    Example:
+        >>> sorted(word_marks("泡茶", "Pouring teas"))
+        ['_pour', '_teas', '泡', '泡茶', '茶']
+    """
+    out = {_stem(w) for w in _LATIN.findall(en.lower())}
+    for run in _HAN.findall(zh):
+        out.update(run)
+        out.update(map(str.__add__, run, run[1:]))
+    return out
+
+
+@dataclass(frozen=True)
+class Words:
+    """A logistic regression over the words alone.
+
+    Attributes:
+        places: row of each known mark; row 0 is the constant.
+        rarity: how much a mark counts, shape ``(n,)``.
+        weights: shape ``(n, themes + 1)``.
+    """
+
+    places: Mapping[str, int]
+    rarity: Floats
+    weights: Floats
+
+    def rows(self, texts: Sequence[tuple[str, str]]) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64]]:
+        """Return the places and values of all marks, one caption after the other, and where each caption starts.
+
+        Args:
+            texts: Chinese and English captions.
+        """
+        found = [[0, *sorted({self.places[m] for m in word_marks(zh, en) if m in self.places})] for zh, en in texts]
+        lengths = np.array([len(f) for f in found], np.int64)
+        starts = np.cumsum(lengths) - lengths
+        at = np.array([i for f in found for i in f], np.int64)
+        values = self.rarity[at]
+        values[starts] = 0.0
+        norms = np.sqrt(np.add.reduceat(values * values, starts)) if len(at) else np.zeros(0, np.float32)
+        values = values / np.repeat(np.maximum(norms, 1e-6), lengths)
+        values[starts] = 1.0
+        return at, values.astype(np.float32), starts
+
+    def logits(self, texts: Sequence[tuple[str, str]]) -> Floats:
+        """Return the logits, shape ``(n, themes + 1)``."""
+        out = np.zeros((len(texts), self.weights.shape[1]), np.float32)
+        for first in range(0, len(texts), _ROWS):
+            at, values, starts = self.rows(texts[first : first + _ROWS])
+            out[first : first + _ROWS] = np.add.reduceat(self.weights[at] * values[:, None], starts, axis=0)
+        return out
 
 
 @dataclass(frozen=True)
@@ -162,6 +229,7 @@ class Head:
         named_cut: the same for a theme of which a term was found.
         memory: known sentences.
         encoder: digest of the encoder that the weights fit.
+        words: what the plain words say; ``None`` if it was not fitted.
     """
 
     weights: Floats
@@ -170,32 +238,38 @@ class Head:
     named_cut: float
     memory: Memory
     encoder: str
+    words: Words | None = None
 
-    def probabilities(self, vectors: Vectors, terms: Floats) -> Floats:
+    def probabilities(self, vectors: Vectors, terms: Floats, texts: Sequence[tuple[str, str]] | None = None) -> Floats:
         """Return the probability of each theme.
 
         Args:
             vectors: unit vectors of the captions, shape ``(n, dim)``.
             terms: ``term_features``.
+            texts: Chinese (simplified) and English captions; without them the words have no say.
 
         Returns:
             Array of shape ``(n, themes + 1)``.
         """
         logits = np.concatenate([vectors * VECTOR_SCALE, terms * TERM_SCALE], axis=1) @ self.weights + self.bias
-        p: Floats = ((1 - SHARE) / (1.0 + np.exp(-logits)) + SHARE * self.memory.vote(vectors)).astype(np.float32)
+        straight = 1.0 / (1.0 + np.exp(-logits))
+        if self.words is not None and texts is not None:
+            straight = (1 - WORDS_SHARE) * straight + WORDS_SHARE / (1.0 + np.exp(-self.words.logits(texts)))
+        p: Floats = ((1 - SHARE) * straight + SHARE * self.memory.vote(vectors)).astype(np.float32)
         return p
 
-    def decide(self, vectors: Vectors, terms: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    def decide(self, vectors: Vectors, terms: Floats, texts: Sequence[tuple[str, str]] | None = None) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return probabilities and which themes are given.
 
         Args:
             vectors: unit vectors of the captions, shape ``(n, dim)``.
             terms: ``term_features``; their first columns count the terms per theme.
+            texts: Chinese (simplified) and English captions.
 
         Returns:
             ``(probabilities, given)`` of shape ``(n, themes)``.
         """
-        p = self.probabilities(vectors, terms)
+        p = self.probabilities(vectors, terms, texts)
         themes = p.shape[1] - 1
         cuts = np.where(terms[:, :themes] > 0, self.named_cut, self.cuts[:-1])
         return p[:, :-1], (p[:, :-1] >= cuts) & (p[:, -1:] >= self.cuts[-1])
@@ -204,6 +278,7 @@ class Head:
         """Write the weights as half floats (0.1 % of a probability is lost) and the memory as bytes (nothing is lost)."""
         path.parent.mkdir(parents=True, exist_ok=True)
         m = self.memory
+        w = self.words or Words({"": 0}, np.zeros(1, np.float32), np.zeros((1, len(self.bias)), np.float32))
         np.savez_compressed(
             path,
             weights=self.weights.astype(np.float16),
@@ -215,10 +290,13 @@ class Head:
             labels=np.packbits(m.labels > 0, axis=1),
             mass=m.mass.astype(np.float32),
             encoder=np.frombuffer(self.encoder.encode(), np.uint8),
+            marks=np.frombuffer("\n".join(sorted(w.places, key=lambda k: w.places[k])).encode(), np.uint8),
+            rarity=w.rarity.astype(np.float16),
+            word_weights=w.weights.astype(np.float16),
         )
 
 
-_KEYS = ("weights", "bias", "cuts", "named_cut", "axes", "cells", "labels", "mass", "encoder")
+_KEYS = ("weights", "bias", "cuts", "named_cut", "axes", "cells", "labels", "mass", "encoder", "marks", "rarity", "word_weights")
 
 
 @lru_cache(maxsize=2)
@@ -239,4 +317,7 @@ def load(path: Path = MODEL) -> Head | None:
     labels = np.unpackbits(got["labels"], axis=1)[:, : len(bias)].astype(np.float32)
     memory = Memory(got["axes"].astype(np.float32) / _AXIS_STEPS, got["cells"].astype(np.float32), labels, got["mass"])
     encoder = got["encoder"].tobytes().decode()
-    return Head(got["weights"].astype(np.float32), bias, got["cuts"].astype(np.float32), float(got["named_cut"]), memory, encoder)
+    marks = got["marks"].tobytes().decode().split("\n")
+    words = Words({m: i for i, m in enumerate(marks)}, got["rarity"].astype(np.float32), got["word_weights"].astype(np.float32))
+    cuts = got["cuts"].astype(np.float32)
+    return Head(got["weights"].astype(np.float32), bias, cuts, float(got["named_cut"]), memory, encoder, words if len(marks) > 1 else None)

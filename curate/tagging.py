@@ -135,7 +135,13 @@ def by_prototypes(
 
 
 def by_head(
-    weights: Head, taxonomy: Taxonomy, lexicon: Lexicon, vectors: Vectors, terms: Sequence[Sequence[Mapping[str, object]]], named: Sequence[Tags]
+    weights: Head,
+    taxonomy: Taxonomy,
+    lexicon: Lexicon,
+    vectors: Vectors,
+    terms: Sequence[Sequence[Mapping[str, object]]],
+    named: Sequence[Tags],
+    texts: Sequence[tuple[str, str]],
 ) -> list[dict[str, tuple[float, str]]]:
     """Decide themes by the trained head; ``by`` says whether a term of the theme was found too.
 
@@ -146,8 +152,9 @@ def by_head(
         vectors: unit vectors, shape ``(n, dim)``.
         terms: found terms per caption.
         named: labels by terms.
+        texts: normalized captions, Chinese and English.
     """
-    p, given = weights.decide(vectors, term_features(terms, lexicon, Vocabulary.of(taxonomy)))
+    p, given = weights.decide(vectors, term_features(terms, lexicon, Vocabulary.of(taxonomy)), texts)
     out = []
     for row, some, tags in zip(p, given, named, strict=True):
         names = [(taxonomy.theme_ids[j], float(row[j])) for j in np.flatnonzero(some)]

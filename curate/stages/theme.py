@@ -71,7 +71,8 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
     named = [tagging.by_terms(lexicon, taxonomy, t, zh, en) for t, zh, en in df.select("terms", "zh_norm", "en_norm").iter_rows()]
     weights = head.load()
     if weights is not None and weights.encoder == embedder.sha256:
-        themes = tagging.by_head(weights, taxonomy, lexicon, vectors, terms, named)
+        texts = [(zh or "", en or "") for zh, en in df.select("zh_norm", "en_norm").iter_rows()]
+        themes = tagging.by_head(weights, taxonomy, lexicon, vectors, terms, named, texts)
     else:
         themes = tagging.by_prototypes(taxonomy, embedder, vectors, named, params.margin, params.vector)
     abroad = [_abroad(zh, en, n) for zh, en, n in zip(df.get_column("zh_norm"), df.get_column("en_norm"), named, strict=True)]
@@ -86,7 +87,7 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="theme",
-    version=3,
+    version=4,
     scope="rows",
     params=ThemeParams,
     needs=("zh_norm", "en_norm", "terms", "zh_vector", "en_vector"),

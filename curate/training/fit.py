@@ -1,4 +1,4 @@
-"""Fit the theme head: ``python -m curate.training.fit``. Deterministic; a minute on two cores.
+"""Fit the theme head: ``python -m curate.training.fit``. Deterministic; two minutes on two cores.
 
 Trained on: the captions in ``captions.tsv`` (written by the project), the query sentences and definitions of ``themes.yaml``, the glosses and names of the
 lexicon, and everyday sentences. Evaluation files in ``tests/eval`` and the sample are never read here.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import random
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import numpy as np
 
 from curate import plain
 from curate.embed import encode_unique, unit
-from curate.head import MODEL, TERM_SCALE, VECTOR_SCALE, Floats, Head, Memory, Vocabulary, term_features
+from curate.head import MODEL, TERM_SCALE, VECTOR_SCALE, Floats, Head, Memory, Vocabulary, Words, term_features, word_marks
 from curate.langid import detect
 from curate.stages.match import find_terms
 from curate.text import normalize, to_simplified
@@ -116,16 +118,58 @@ def train(x: Floats, y: Floats, w: Floats, steps: int = 300, rate: float = 0.05,
     return theta[:-1], theta[-1]
 
 
+def known_words(texts: Sequence[tuple[str, str]], y: Floats) -> Words:
+    """Gather the marks that stand in at least ``LEAST_TEXTS`` texts, with rare ones counting more; the weights are still nought."""
+    counts = Counter(m for zh, en in texts for m in word_marks(zh, en))
+    marks = ["", *sorted(m for m, n in counts.items() if n >= LEAST_TEXTS)]
+    rarity = np.log((1 + len(texts)) / (1 + np.array([counts[m] for m in marks]))) + 1
+    weights = np.zeros((len(marks), y.shape[1]), np.float32)
+    weights[0] = -3.0
+    return Words({m: i for i, m in enumerate(marks)}, rarity.astype(np.float16).astype(np.float32), weights)
+
+
+def train_words(texts: Sequence[tuple[str, str]], y: Floats, w: Floats, steps: int = 200, rate: float = 0.1, decay: float = 2e-6) -> Words:
+    """Fit logistic regressions over the words by Adam on the whole batch.
+
+    Args:
+        texts: captions, Chinese and English.
+        y: labels ``(n, themes)``.
+        w: weights ``(n,)``.
+        steps: number of steps.
+        rate: step size.
+        decay: weight of the squared weights.
+    """
+    words = known_words(texts, y)
+    at, values, starts = words.rows(texts)
+    row = np.repeat(np.arange(len(texts)), np.diff(np.append(starts, len(at))))
+    order = np.argsort(at, kind="stable")
+    # Every mark of the vocabulary stands in some text, so no segment is empty.
+    firsts = np.searchsorted(at[order], np.arange(len(words.places)))
+    theta, scale = words.weights, (w / w.sum())[:, None]
+    m, v = np.zeros_like(theta), np.zeros_like(theta)
+    for step in range(1, steps + 1):
+        logits = np.add.reduceat(theta[at] * values[:, None], starts, axis=0)
+        error = (1.0 / (1.0 + np.exp(-logits)) - y) * scale
+        grad = np.add.reduceat(error[row[order]] * values[order, None], firsts, axis=0) + 2 * decay * theta
+        m = 0.9 * m + 0.1 * grad
+        v = 0.999 * v + 0.001 * grad * grad
+        theta = theta - rate * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-10)
+    return Words(words.places, words.rarity, theta.astype(np.float32))
+
+
 # A theme is given from this probability on (the second: if a term of it was found), and only if the caption is about Chinese culture with at
 # least the third; chosen by cross-validation on the training captions, at a like share of everyday captions that get a label.
-THEME_CUT, NAMED_CUT, CULTURE_CUT = 0.35, 0.15, 0.85
-# Kept as neighbours: rows of this weight or more (names alone say too little), on this many axes.
-LEAST_WEIGHT, AXES, MOST_MASS = 0.45, 192, 2.0
+THEME_CUT, NAMED_CUT, CULTURE_CUT = 0.3, 0.15, 0.85
+# Kept as neighbours: rows of this weight or more (names alone say too little, made-up everyday sentences are all alike), on this many axes.
+LEAST_WEIGHT, AXES, MOST_MASS = 0.55, 192, 2.0
+# A word is known if it stands in so many texts.
+LEAST_TEXTS = 3
 
 
 def main() -> int:
     """Fit and save."""
-    x, y, w = matrices(collect())
+    rows = collect()
+    x, y, w = matrices(rows)
     y = np.concatenate([y, (y.sum(axis=1, keepdims=True) > 0).astype(np.float32)], axis=1)
     weights, bias = train(x, y, w)
     cuts = np.full(y.shape[1], THEME_CUT, np.float32)
@@ -133,8 +177,9 @@ def main() -> int:
     embedder = plain.default_resources().need_embedder()
     kept = w >= LEAST_WEIGHT
     memory = Memory.of(x[kept, : embedder.dim] / VECTOR_SCALE, y[kept], np.minimum(w[kept], MOST_MASS), AXES)
-    Head(weights, bias, cuts, NAMED_CUT, memory, embedder.sha256).save(MODEL)
-    sys.stdout.write(f"{len(x)} rows, {len(memory.cells)} kept as neighbours, saved {MODEL.name}\n")
+    words = train_words(list(zip(rows.zh, rows.en, strict=True)), y, w)
+    Head(weights, bias, cuts, NAMED_CUT, memory, embedder.sha256, words).save(MODEL)
+    sys.stdout.write(f"{len(x)} rows, {len(memory.cells)} kept as neighbours, {len(words.places)} words, saved {MODEL.name}\n")
     return 0
 
 

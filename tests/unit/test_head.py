@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from curate.embed import unit
-from curate.head import Head, Memory, load
+from curate.head import Head, Memory, Words, load, word_marks
+from curate.training.fit import train_words
 
 
 def _memory(n: int = 300, dim: int = 64) -> tuple[Memory, np.ndarray]:
@@ -55,3 +56,40 @@ def test_a_found_term_lowers_the_cut_of_its_theme() -> None:
     terms = np.zeros((1, 5), np.float32)
     terms[0, 1] = 1.0
     assert head.decide(vectors[:1], terms)[1].tolist() == [[False, True]]
+
+
+TEXTS = [("老人泡茶", "an old man pours tea"), ("", "A man parks a car"), ("女孩倒茶", ""), ("", "")] * 3
+
+
+def _words() -> Words:
+    labels = np.array([[1, 0, 1], [0, 0, 0], [1, 0, 1], [0, 0, 0]] * 3, np.float32)
+    return train_words(TEXTS, labels, np.ones(len(TEXTS), np.float32), steps=60)
+
+
+def test_words_learn_what_was_shown_and_do_not_depend_on_the_batch() -> None:
+    words = _words()
+    together = words.logits(TEXTS)
+    assert together[0, 0] > 0
+    assert together[1, 0] < 0
+    assert np.array_equal(together, np.concatenate([words.logits([t]) for t in TEXTS]))
+    assert words.logits([]).shape == (0, 3)
+
+
+def test_marks_are_characters_pairs_and_stems() -> None:
+    assert word_marks("泡茶 壶", "Pouring") == {"泡", "茶", "泡茶", "壶", "_pour"}
+
+
+def test_words_are_saved_with_the_head(tmp_path: Path) -> None:
+    memory, vectors = _memory()
+    words = _words()
+    head = Head(np.zeros((64 + 5, 3), np.float32), np.zeros(3, np.float32), np.full(3, 0.4, np.float32), 0.25, memory, "e", words)
+    head.save(tmp_path / "head.npz")
+    again = load(tmp_path / "head.npz")
+    assert again is not None
+    assert again.words is not None
+    assert list(again.words.places) == list(words.places)
+    assert np.allclose(again.words.logits(TEXTS), words.logits(TEXTS), atol=0.02)
+    terms = np.zeros((4, 5), np.float32)
+    with_words, without = again.probabilities(vectors[:4], terms, TEXTS[:4]), again.probabilities(vectors[:4], terms)
+    assert with_words[0, 0] > without[0, 0]
+    assert with_words[1, 0] < without[1, 0]
