@@ -20,7 +20,7 @@ from curate import plain
 from curate.embed import encode_unique, unit
 from curate.head import MODEL, TERM_SCALE, VECTOR_SCALE, Floats, Head, Memory, Vocabulary, Words, term_features, word_marks
 from curate.langid import detect
-from curate.stages.match import find_terms
+from curate.stages.match import find_all_terms
 from curate.text import normalize, to_simplified
 from curate.training.everyday import sentences
 
@@ -82,7 +82,7 @@ def matrices(rows: Examples) -> tuple[Floats, Floats, Floats]:
     lexicon, taxonomy, embedder = res.need_lexicon(), res.need_taxonomy(), res.need_embedder()
     vocabulary = Vocabulary.of(taxonomy)
     vectors = unit(encode_unique(embedder, rows.zh) + encode_unique(embedder, rows.en))
-    terms = term_features([find_terms(lexicon, z, e) for z, e in zip(rows.zh, rows.en, strict=True)], lexicon, vocabulary)
+    terms = term_features(find_all_terms(lexicon, rows.zh, rows.en), lexicon, vocabulary)
     labels = np.zeros((len(rows.themes), len(vocabulary.themes)), np.float32)
     for i, themes in enumerate(rows.themes):
         for t in themes:
