@@ -33,6 +33,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "curate lexicon add my_terms.tsv --slug oil-lamp --zh 油灯 --en 'oil lamp' --theme daily-life --sub lighting "
         "--gloss 'A shallow dish of oil with a wick.' --source 中国大百科全书",
     ),
+    "index build": ("curate index build vectors --workspace ws",),
+    "index search": ("curate index search vectors -q 唐代的舞者",),
     "clips probe": ("curate clips probe videos -o probe.jsonl",),
     "clips dedup": ("curate clips dedup videos -o copies.jsonl",),
     "clips cut": ("curate clips cut film.mp4 --start 12 --end 17.5 -o clip.mp4", "curate clips cut film.mp4 --scenes -o shots"),
