@@ -146,7 +146,8 @@ class Memory:
 NEIGHBOURS, SHARPNESS, SHARE = 20, 30.0, 0.3
 # The words' part of what the neighbours leave; chosen alike.
 WORDS_SHARE = 0.45
-_AXIS_STEPS, _BYTE_STEPS, _ROWS = 256, 300, 512
+# Captions at once: few enough for the products with all neighbours to stay near the processor.
+_AXIS_STEPS, _BYTE_STEPS, _ROWS = 256, 300, 128
 
 
 def _bytes(vectors: Vectors, axes: Floats) -> Floats:
