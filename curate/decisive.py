@@ -13,12 +13,16 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from rapidfuzz.distance import Levenshtein
 
+from curate.bulk import blocks
 from curate.data import data_path
 from curate.lexicon import Entry, Lexicon, cells, read_tsv
 from curate.matcher import Form, Matcher
 
+_Ints = npt.NDArray[np.int64]
 # One-character dynasty names are never a label, but 唐 in one caption and 宋 in its twin is a difference.
 DYNASTIES = "夏商周秦汉晋隋唐宋辽金元明清"
 _DYNASTY = re.compile(f"[{DYNASTIES}]")
@@ -95,14 +99,14 @@ def _tags(entry: Entry) -> list[str]:
     return [f"term.{theme}.{entry.sub}:{entry.id}"]
 
 
-class Term(NamedTuple):
-    """A term found in a caption: number of the caption pair, entry, language and place."""
+class Terms(NamedTuple):
+    """Terms found in many captions: number of the caption pair, entry, language and place of each."""
 
-    row: int
-    term_id: str
-    lang: str
-    start: int
-    end: int
+    row: Sequence[int]
+    term_id: Sequence[str]
+    lang: Sequence[str]
+    start: Sequence[int]
+    end: Sequence[int]
 
 
 def decisive_words(lexicon: Lexicon, zh: str, en: str, terms: Iterable[dict[str, object]]) -> list[str]:
@@ -117,61 +121,87 @@ def decisive_words(lexicon: Lexicon, zh: str, en: str, terms: Iterable[dict[str,
     Returns:
         Strings such as ``zh:era:tang`` or ``en:color:red``.
     """
-    named = [Term(0, str(t["term_id"]), str(t["lang"]), int(str(t["start"])), int(str(t["end"]))) for t in terms]
-    return decisive_all(lexicon, [zh], [en], named)[0]
+    named = list(terms)
+    places = ([int(str(t[name])) for t in named] for name in ("start", "end"))
+    return decisive_all(lexicon, [zh], [en], Terms([0] * len(named), [str(t["term_id"]) for t in named], [str(t["lang"]) for t in named], *places))[1]
 
 
-def decisive_all(lexicon: Lexicon, zh: Sequence[str], en: Sequence[str], terms: Iterable[Term]) -> list[list[str]]:
-    """Return ``decisive_words`` of many caption pairs.
+def decisive_all(lexicon: Lexicon, zh: Sequence[str], en: Sequence[str], terms: Terms) -> tuple[_Ints, list[str]]:
+    """Find ``decisive_words`` of many caption pairs.
 
     Args:
         lexicon: the lexicon.
         zh: normalized Chinese captions.
         en: normalized English captions.
         terms: what the ``match`` stage found in all of them.
+
+    Returns:
+        Numbers of pairs and a word each, sorted, without repeats.
     """
-    out: list[set[str]] = [set() for _ in zh]
-    names: dict[str, list[str]] = {}
-    taken: dict[str, dict[int, list[tuple[int, int]]]] = {"zh": {}, "en": {}}
-    for row, term, lang, start, end in terms:
-        if term not in names:
-            entry = lexicon.by_id.get(term)
-            names[term] = _tags(entry) if entry else []
-        if names[term]:
-            out[row].update([f"{lang}:{name}" for name in names[term]])
-            taken[lang].setdefault(row, []).append((start, end))
+    rows, words = list[int](), list[str]()
+    names = {t: _tags(lexicon.by_id[t]) if t in lexicon.by_id else [] for t in set(terms.term_id)}
+    telling = np.fromiter((bool(names[t]) for t in terms.term_id), bool, len(terms.term_id))
+    langs = np.fromiter(map("zh".__eq__, terms.lang), bool, len(terms.lang))
+    for row, term, lang in zip(terms.row, terms.term_id, terms.lang, strict=True):
+        for name in names[term]:
+            rows.append(row)
+            words.append(f"{lang}:{name}")
+    places = [np.asarray(c, np.int64) for c in (terms.row, terms.start, terms.end)]
     for lang, texts in (("zh", zh), ("en", en)):
-        _add_opposites(lang, texts, taken[lang], out)
+        taken = [c[telling & (langs == (lang == "zh"))] for c in places]
+        _add_opposites(lang, texts, taken, rows, words)
+        if lang == "zh":
+            _add_dynasties(texts, taken, rows, words)
         for row, text in enumerate(texts):
-            found = _NUMBER.findall(text)
-            if found:
-                out[row].update([f"{lang}:number:{x}" for x in found])
-    for row, text in enumerate(zh):
+            for number in _NUMBER.findall(text):
+                rows.append(row)
+                words.append(f"{lang}:number:{number}")
+    every = sorted(set(words))
+    rank = {w: i for i, w in enumerate(every)}
+    keys = np.unique(np.asarray(rows, np.int64) * len(every) + np.fromiter(map(rank.__getitem__, words), np.int64, len(words)))
+    some = max(1, len(every))
+    return keys // some, [every[i] for i in (keys % some).tolist()]
+
+
+def _add_dynasties(texts: Sequence[str], taken: list[_Ints], rows: list[int], words: list[str]) -> None:
+    """Add the dynasties named by one character outside of terms."""
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for row, start, end in zip(*(c.tolist() for c in taken), strict=True):
+        spans.setdefault(row, []).append((start, end))
+    for row, text in enumerate(texts):
         chars = _DYNASTY.findall(text)
         if chars:
-            covered = "".join([text[s:e] for s, e in taken["zh"].get(row, ())])
-            out[row].update([f"zh:dynasty:{c}" for c in chars if c not in covered])
-    return [sorted(words) for words in out]
+            covered = "".join([text[s:e] for s, e in spans.get(row, ())])
+            free = [c for c in chars if c not in covered]
+            rows += [row] * len(free)
+            words += [f"zh:dynasty:{c}" for c in free]
 
 
-def _add_opposites(lang: str, texts: Sequence[str], taken: dict[int, list[tuple[int, int]]], out: list[set[str]]) -> None:
+def _add_opposites(lang: str, texts: Sequence[str], taken: list[_Ints], rows: list[int], words: list[str]) -> None:
     """Add the meanings that exclude each other, but where a term already says more."""
     opposites = load_opposites()
-    words: dict[tuple[int, ...], list[tuple[str, bool]]] = {}
-    # Each different text is searched once.
-    rows: dict[str, list[int]] = {}
-    for row, text in enumerate(texts):
-        rows.setdefault(text, []).append(row)
-    for same, hits in zip(rows.values(), opposites.matcher.find_many(list(rows), "zh" if lang == "zh" else "latin"), strict=True):
-        for start, end, entries in hits:
-            if entries not in words:
-                single = [(group, next(iter(keys))) for group, keys in opposites.meanings(entries) if group in STRONG and len(keys) == 1]
+    # All texts on one line of numbers: how many characters up to each place belong to terms.
+    offset = np.cumsum([0, *(len(t) + 1 for t in texts)])
+    inside = np.zeros(int(offset[-1]) + 1, np.int64)
+    np.add.at(inside, offset[taken[0]] + taken[1], 1)
+    np.add.at(inside, offset[taken[0]] + taken[2], -1)
+    covered = np.append(0, np.cumsum(np.cumsum(inside) > 0))
+    bulk = opposites.matcher.bulk
+    said: dict[int, list[tuple[str, bool]]] = {}
+    for first, some in blocks(texts):
+        found = bulk.search(some, "zh" if lang == "zh" else "latin")
+        for number in np.unique(found.sets).tolist():
+            if number not in said:
+                meanings = opposites.meanings(bulk.sets.entries(number))
                 # 苏州 inside 苏州园林 and 杭州 as a region are cities all the same.
-                words[entries] = [(f"{lang}:{group}:{key}", group == "city") for group, key in single]
-            for word, always in words[entries]:
-                for row in same:
-                    if always or row not in taken or not any(s < end and start < e for s, e in taken[row]):
-                        out[row].add(word)
+                said[number] = [(f"{lang}:{g}:{next(iter(keys))}", g == "city") for g, keys in meanings if g in STRONG and len(keys) == 1]
+        at = offset[found.rows + first]
+        free = covered[at + found.ends] == covered[at + found.starts]
+        for row, number, alone in zip((found.rows + first).tolist(), found.sets.tolist(), free.tolist(), strict=True):
+            for word, always in said[number]:
+                if alone or always:
+                    rows.append(row)
+                    words.append(word)
 
 
 def differ(a: Iterable[str], b: Iterable[str]) -> str:

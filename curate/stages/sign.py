@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
 from curate import minhash
-from curate.decisive import Term, decisive_all
+from curate.decisive import Terms, decisive_all
 from curate.keys import match_keys
 from curate.stage import Params, Resources, Stage
 
@@ -45,14 +45,21 @@ def sign(df: pl.DataFrame, params: SignParams, res: Resources) -> pl.DataFrame:
     zh, en = df.get_column("zh_norm").to_list(), df.get_column("en_norm").to_list()
     keys = {"zh_key": match_keys(zh), "en_key": match_keys(en)}
     sigs = pl.Series("zh_sig", minhash.signatures(keys["zh_key"], params.hashes), dtype=schema["zh_sig"])
-    decisive = pl.Series("decisive", decisive_all(lexicon, zh, en, _terms(df)), dtype=pl.List(pl.String))
+    decisive = _nested(*decisive_all(lexicon, zh, en, _terms(df)), len(df))
     return pl.DataFrame({"id": df.get_column("id"), **keys, "zh_sig": sigs, "decisive": decisive})
 
 
-def _terms(df: pl.DataFrame) -> Iterator[Term]:
+def _terms(df: pl.DataFrame) -> Terms:
     """Return the terms of all rows; polars gives out columns several times quicker than lists of dicts."""
     flat = df.select("terms").with_row_index("row").explode("terms").filter(pl.col("terms").is_not_null()).unnest("terms")
-    return map(Term, *(flat.get_column(name).to_list() for name in Term._fields))
+    return Terms(*(flat.get_column(name).to_list() for name in Terms._fields))
+
+
+def _nested(rows: npt.NDArray[np.int64], words: list[str], count: int) -> pl.Series:
+    """Gather words into one list per row; polars takes lists of lists apart many times slower."""
+    flat = pl.DataFrame({"row": rows, "decisive": pl.Series(words, dtype=pl.String)}).group_by("row", maintain_order=True).agg("decisive")
+    every = pl.DataFrame({"row": np.arange(count)}).join(flat, on="row", how="left", maintain_order="left")
+    return every.get_column("decisive").fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
 
 
 STAGE = Stage(
