@@ -21,6 +21,14 @@ def codes_of(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
+def distinct(codes: Codes) -> Ints:
+    """Return the different code points of a text, in order."""
+    there = np.zeros(CODES, np.bool_)
+    there[codes] = True
+    out: Ints = np.flatnonzero(there)
+    return out
+
+
 class Joined:
     """Texts as one row of code points, each followed by a line end.
 
@@ -57,7 +65,7 @@ class Known:
         """Return the property of every code point."""
         new = codes[~self._met[codes]]
         if len(new):
-            new = np.unique(new)
+            new = distinct(new)
             self._is[new] = [self._ask(chr(c)) for c in new.tolist()]
             self._met[new] = True
         return self._is[codes]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -135,13 +136,11 @@ class Resolver:
     @cached_property
     def _tags(self) -> Flags:
         """Eras and themes of every entry."""
-        names = {
-            n: i for i, n in enumerate(dict.fromkeys((kind, n) for e in self._entries for kind, row in ((0, e.eras), (1, e.themes)) for n in row))
-        }
-        out = np.zeros((len(self._entries), max(1, len(names))), np.bool_)
-        pairs = [(i, names[kind, n]) for i, e in enumerate(self._entries) for kind, row in ((0, e.eras), (1, e.themes)) for n in row]
-        if pairs:
-            out[tuple(np.array(pairs).T)] = True
+        tags = [[*(("era", x) for x in e.eras), *(("theme", x) for x in e.themes)] if e.eras or e.themes else [] for e in self._entries]
+        number = {tag: i for i, tag in enumerate(dict.fromkeys(chain.from_iterable(tags)))}
+        out = np.zeros((len(tags), max(1, len(number))), np.bool_)
+        at = np.array([number[t] for t in chain.from_iterable(tags)], np.int64)
+        out[np.repeat(np.arange(len(tags)), [len(t) for t in tags]), at] = True
         return out
 
     def _known(self) -> _Flags:

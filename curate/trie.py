@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.codes import CODES, LINE_END, Codes, Flags, Ints, Joined, codes_of
+from curate.codes import CODES, LINE_END, Codes, Flags, Ints, Joined, codes_of, distinct
 
 # A Latin letter is below this.
 _LATIN_END = 0x250
@@ -147,7 +147,7 @@ class CharTrie(Trie):
 
     def __init__(self, phrases: list[str], fold: Codes) -> None:
         codes = fold[codes_of("\n".join(phrases))]
-        used = np.unique(codes[codes != LINE_END])
+        used = distinct(codes[codes != LINE_END])
         number = np.zeros(CODES, np.uint32)
         number[used] = np.arange(1, len(used) + 1)
         self._number = number[fold]
