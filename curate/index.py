@@ -74,13 +74,14 @@ def build(vectors: Vectors, seed: int = 0, kind: str = "auto", memory: int = MEM
     n, dim = vectors.shape
     kind = choose(n, dim, memory) if kind == "auto" else kind
     rng = np.random.default_rng(seed)
-    sample = np.sort(rng.choice(n, size=min(n, _lists(n) * 64), replace=False))
+    sample = np.sort(rng.choice(n, size=min(n, lists(n) * 64), replace=False))
     index = empty(vectors[sample], n, seed, kind)
     index.add(np.ascontiguousarray(vectors))
     return index
 
 
-def _lists(n: int) -> int:
+def lists(n: int) -> int:
+    """Return how many inverted lists suit a number of vectors."""
     return int(max(16, min(4096, 4 * n**0.5)))
 
 
@@ -105,18 +106,20 @@ def empty(sample: Vectors, n: int, seed: int = 0, kind: str = "ivf") -> Any:
         index = faiss.IndexHNSWFlat(dim, 32, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction, index.hnsw.efSearch = 80, 64
         return index
-    lists = _lists(n)
+    cells = lists(n)
     quantizer, metric = faiss.IndexFlatIP(dim), faiss.METRIC_INNER_PRODUCT
     if kind == "ivf":
-        index = faiss.IndexIVFFlat(quantizer, dim, lists, metric)
+        index = faiss.IndexIVFFlat(quantizer, dim, cells, metric)
     elif kind == "ivf_pq":
-        index = faiss.IndexIVFPQ(quantizer, dim, lists, max(1, dim // 8), 8, metric)
+        index = faiss.IndexIVFPQ(quantizer, dim, cells, max(1, dim // 8), 8, metric)
         index.pq.cp.seed = seed + 1234
     else:
         code = faiss.ScalarQuantizer.QT_fp16 if kind == "ivf_fp16" else faiss.ScalarQuantizer.QT_8bit
-        index = faiss.IndexIVFScalarQuantizer(quantizer, dim, lists, code, metric)
+        index = faiss.IndexIVFScalarQuantizer(quantizer, dim, cells, code, metric)
     index.cp.seed = seed + 1234
     index.cp.min_points_per_centroid = 1
+    # Ten rounds of clustering: training is most of the cost of an index.
+    index.cp.niter = 10
     index.train(np.ascontiguousarray(sample))
     index.nprobe = 16
     return index

@@ -24,14 +24,14 @@ LEVELS: list[tuple[int, str]] = [
     ),
     (4, "curate.prompts curate.prompts.slots curate.prompts.grammar"),
     (5, "curate.prompts.* curate.mediakey curate.releasedata curate.report curate.lint curate.engines"),
-    (4, "curate.recipe curate.resources curate.evenness curate.coverage curate.plots curate.licenses curate.agreement"),
+    (4, "curate.recipe curate.resources curate.evenness curate.indexing curate.coverage curate.plots curate.licenses curate.agreement"),
     (
         3,
         "curate.stages* curate.readers* curate.checks* curate.media* curate.store* curate.workspace curate.search curate.tagging curate.display curate.pairs curate.semantic curate.shares",
     ),
     (
         2,
-        "curate.embed curate.index curate.neighbours curate.stage curate.head curate.eras curate.decisive curate.minhash curate.closeness curate.use_fast curate.items curate.leakage curate.quota curate.meanings",
+        "curate.embed curate.index curate.neighbours curate.stage curate.head curate.eras curate.decisive curate.minhash curate.closeness curate.use_fast curate.use_runs curate.items curate.leakage curate.quota curate.meanings",
     ),
     (
         1,

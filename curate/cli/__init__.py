@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "plugins": ("plugins",),
 }
 # group name: module with ``app``
-GROUPS: dict[str, str] = {"lexicon": "lexicon", "clips": "clips", "review": "review", "prompts": "prompts"}
+GROUPS: dict[str, str] = {"lexicon": "lexicon", "index": "index", "clips": "clips", "review": "review", "prompts": "prompts"}
 
 
 def _version(value: bool) -> None:
