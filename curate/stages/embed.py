@@ -51,7 +51,7 @@ def embed(df: pl.DataFrame, params: EmbedParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="embed",
-    version=1,
+    version=2,
     scope="rows",
     params=EmbedParams,
     needs=("zh_norm", "en_norm"),

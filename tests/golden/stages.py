@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 FILE = Path(__file__).with_name("stages.json")
 # Modules below the stages whose meaning shapes what they return (DESIGN: the levels 0 to 2).
 GROUND = (
-    "text langid tokenize schema lexicon taxonomy matcher unionfind years eras decisive keys minhash closeness pairs semantic index embed use_fast head tagging checks.verdict "
+    "text langid tokenize schema lexicon taxonomy matcher unionfind years eras decisive keys minhash closeness pairs semantic index embed use_fast use_runs head tagging checks.verdict "
     "checks.anachronism checks.confusion checks.flags checks.knowledge checks.mismatch checks.pairfit checks.reading checks.sensitive"
 ).split()
 

