@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -197,7 +198,11 @@ class Workers:
         """Return the other processes."""
         if self._pool is None:
             # Spawned, not forked: polars and FAISS hold threads that do not survive a fork.
-            self._pool = ProcessPoolExecutor(count - 1, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet_threads)
+            self._pool = ProcessPoolExecutor(count - 1, mp_context=multiprocessing.get_context("spawn"))
+            with _one_thread_each():
+                # A process starts when there is something to do and none is idle, and takes its environment then.
+                for _ in range(count - 1):
+                    self._pool.submit(os.getpid)
         return self._pool
 
 
@@ -247,8 +252,16 @@ def _shared(waiting: deque[PartTask], pool: ProcessPoolExecutor, count: int, res
             waiting.clear()
 
 
-def _quiet_threads() -> None:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes are the threads: those started meanwhile have one for matrices and one for polars, unless the user says otherwise."""
+    names = [n for n in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS") if n not in os.environ]
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
 
 
 def _start_ray(workers: int | None) -> Any:
