@@ -29,6 +29,8 @@ ENGINES = ("local", "ray")
 Made = TypeVar("Made")
 # Rows from which starting processes pays.
 WORTH = 25_000
+# Rows from which a table step needs the memory of idle processes more than a later step needs the seconds to start them again.
+MANY = 200_000
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,13 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.rest()
+
+    def rest(self) -> None:
+        """End the other processes; they are started again when needed."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+            self._pool = None
 
     def count(self, rows: int) -> int:
         """Return how many processes work on so many rows."""

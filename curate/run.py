@@ -336,6 +336,8 @@ def _do_group(job: _Job, group: list[_Todo], before: StepRecord, engine: str, wo
     if first.stage.scope == "rows":
         each = _row_parts(job, group, before, engine, workers, tell)
     else:
+        if before.rows_live >= engines.MANY:
+            workers.rest()
         each = [_table_parts(job, first, before, engine, workers)]
         tell(Event(first.step.id, len(before.parts), len(before.parts), before.rows_live))
     took = time.perf_counter() - started

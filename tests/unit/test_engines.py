@@ -113,6 +113,20 @@ def test_started_processes_have_one_thread_each(monkeypatch: pytest.MonkeyPatch)
     assert "POLARS_MAX_THREADS" not in os.environ
 
 
+def test_processes_that_rest_start_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "MANY", 1)
+    rested = []
+    monkeypatch.setattr(engines.Workers, "rest", lambda self: rested.append(self))
+    run(project(tmp_path, steps=("normalize", "split")))
+    assert len(rested) == 2  # before the table step and at the end
+    monkeypatch.undo()
+    with engines.Workers(2) as crew:
+        first = crew.pool(2)
+        crew.rest()
+        assert crew.pool(2) is not first
+        assert crew.pool(2).submit(abs, -1).result() == 1
+
+
 def test_processes_are_started_for_many_rows_only() -> None:
     with engines.Workers(0) as crew:
         assert crew.count(100) == 1
