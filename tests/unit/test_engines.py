@@ -115,8 +115,12 @@ def test_started_processes_have_one_thread_each(monkeypatch: pytest.MonkeyPatch)
 
 def test_processes_that_rest_start_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "MANY", 1)
-    rested = []
-    monkeypatch.setattr(engines.Workers, "rest", lambda self: rested.append(self))
+    rested: list[engines.Workers] = []
+
+    def rest(self: engines.Workers) -> None:
+        rested.append(self)
+
+    monkeypatch.setattr(engines.Workers, "rest", rest)
     run(project(tmp_path, steps=("normalize", "split")))
     assert len(rested) == 2  # before the table step and at the end
     monkeypatch.undo()
