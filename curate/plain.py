@@ -62,16 +62,17 @@ def _embedder(name: str, model: str) -> Embedder:
     return make_embedder(name, model)
 
 
-def default_resources(embedder: str = "use", model: str = "", seed: int = 0) -> Resources:
+def default_resources(embedder: str = "use", model: str = "", seed: int = 0, vectors: bool = True) -> Resources:
     """Return the shipped lexicon and axes with an embedder.
 
     Args:
         embedder: ``use``, ``st`` or ``hash``.
         model: model folder or hub id for ``st``.
         seed: seed of what draws.
+        vectors: whether texts will be encoded; if so the weights are read while the lexicon is.
     """
     encoder = _embedder(embedder, model)
-    if isinstance(encoder, UseEmbedder):
+    if vectors and isinstance(encoder, UseEmbedder):
         encoder.warm()
     lexicon, taxonomy = shipped_lexicon(), shipped_taxonomy()
     digests = {"lexicon": lexicon.sha256, "taxonomy": taxonomy.sha256, "embedder": encoder.sha256}
@@ -271,7 +272,7 @@ def place(starts: Sequence[int], start: int, end: int, length: int) -> tuple[int
     return starts[start], next((s for s in starts[end:] if s > last), length)
 
 
-DEDUP_STAGES = ("normalize", "language", "match")
+DEDUP_STAGES = ("normalize", "match")
 
 
 def dedup(rows: Iterable[Row] | pl.DataFrame, res: Resources | None = None, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -140,8 +140,8 @@ def dedup(
     from curate import pairscore, plain
 
     check_out(out)
-    res = plain.default_resources(embedder, model)
     options: dict[str, Any] = {"steps": [s.strip() for s in steps.split(",") if s.strip()]}
+    res = plain.default_resources(embedder, model, vectors="semantic" in options["steps"] or cuts or pairs is not None)
     options |= {k: v for k, v in (("near", near), ("semantic", semantic)) if v is not None}
     if pairs is not None:
         judged = pairscore.judge_file(pairs, res, options)
