@@ -16,19 +16,19 @@ __all__ = ["CurateError", "Lexicon", "Resources", "Stage", "Taxonomy", "Workspac
 
 if TYPE_CHECKING:
     from curate.errors import CurateError
-    from curate.lexicon import Lexicon
+    from curate.knowledge.lexicon import Lexicon
+    from curate.knowledge.taxonomy import Taxonomy
     from curate.plain import check, dedup, search, tag
     from curate.run import plan, run
     from curate.stage import Resources, Stage
-    from curate.taxonomy import Taxonomy
     from curate.workspace import Workspace
 
 _WHERE = {
     "CurateError": "errors",
-    "Lexicon": "lexicon",
+    "Lexicon": "knowledge.lexicon",
     "Resources": "stage",
     "Stage": "stage",
-    "Taxonomy": "taxonomy",
+    "Taxonomy": "knowledge.taxonomy",
     "Workspace": "workspace",
     "check": "plain",
     "dedup": "plain",

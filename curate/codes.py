@@ -63,9 +63,9 @@ class Known:
 
     def of(self, codes: Codes) -> Flags:
         """Return the property of every code point."""
-        new = codes[~self._met[codes]]
-        if len(new):
-            new = distinct(new)
+        unmet = codes[~self._met[codes]]
+        if len(unmet):
+            new = distinct(unmet)
             self._is[new] = [self._ask(chr(c)) for c in new.tolist()]
             self._met[new] = True
         return self._is[codes]

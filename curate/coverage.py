@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from curate.errors import DataError
+from curate.knowledge.taxonomy import Taxonomy
 from curate.stages.coverage import LIVING, NONE
-from curate.taxonomy import Taxonomy
 
 # Cells that history does not allow: a theme cannot be older than the thing itself.
 _FIRST_ERA = {"modern-china": "republic"}

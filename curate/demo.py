@@ -9,11 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from curate import coverage, release, report, truth
+from curate import coverage, report, truth
 from curate.data import PACKAGE
 from curate.errors import MissingExtra, UsageError
+from curate.knowledge.taxonomy import Taxonomy
+from curate.publish import release
 from curate.run import OnEvent, RunResult, run
-from curate.taxonomy import Taxonomy
 
 SAMPLE = PACKAGE / "recipes" / "sample"
 CLIPS = 24
@@ -97,7 +98,7 @@ def make(out: Path, on_event: OnEvent | None = None) -> Demo:
 
 def _queue(ws: Path, notes: list[str]) -> int:
     try:
-        from curate.reviewpush import push
+        from curate.review.push import push
 
         return push(ws).open
     except MissingExtra as e:

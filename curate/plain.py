@@ -17,14 +17,14 @@ from curate import readers, stages
 from curate.data import json_lines
 from curate.embed import Embedder, UseEmbedder, make_embedder
 from curate.errors import DataError, UsageError
-from curate.lexicon import Lexicon
+from curate.knowledge.lexicon import Lexicon
+from curate.knowledge.taxonomy import Taxonomy
 from curate.readers.base import Bad
 from curate.readers.columns import Spec, completed, describe, guess, to_records
 from curate.recipe import Input
 from curate.schema import RECORD, record_id
 from curate.search import Pool
 from curate.stage import Params, Resources, call
-from curate.taxonomy import Taxonomy
 from curate.text import normalize_with_map, script_of, to_simplified
 
 Row = Mapping[str, Any]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from curate.coverage import Coverage, allowed
 from curate.errors import need_extra
+from curate.knowledge.taxonomy import Taxonomy
 from curate.stages.coverage import LIVING
-from curate.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

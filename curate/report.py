@@ -8,8 +8,8 @@ from pathlib import Path
 from curate import plots
 from curate.coverage import Coverage, Gap, sentences
 from curate.errors import MissingExtra
+from curate.knowledge.taxonomy import Taxonomy
 from curate.stages.coverage import LIVING
-from curate.taxonomy import Taxonomy
 from curate.workspace import write_atomic, write_json
 
 _STYLE = """

@@ -13,10 +13,10 @@ import polars as pl
 from curate.data import PACKAGE
 from curate.embed import Embedder, make_embedder
 from curate.errors import RecipeError
-from curate.lexicon import Lexicon
+from curate.knowledge.lexicon import Lexicon
+from curate.knowledge.taxonomy import Taxonomy
 from curate.recipe import ResourceSpec
 from curate.stage import Resources, Stage
-from curate.taxonomy import Taxonomy
 
 
 def build(spec: ResourceSpec, seed: int, base: Path, uses: Iterable[str], decisions: Path | None = None) -> Resources:

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate import head, langid
+from curate import langid
 from curate.embed import Embedder, Vectors, encode_unique, unit
-from curate.lexicon import Lexicon
-from curate.taxonomy import Taxonomy
+from curate.knowledge import head
+from curate.knowledge.lexicon import Lexicon
+from curate.knowledge.taxonomy import Taxonomy
 from curate.text import normalize, to_simplified
 from curate.tokenize import Tokenizer
 

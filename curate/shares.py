@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from curate import minhash, neighbours
+from curate.duplicates import minhash, neighbours
+from curate.duplicates.neighbours import Bools, Buckets, Ids
 from curate.embed import Vectors
-from curate.neighbours import Bools, Buckets, Ids
 from curate.stage import Spread
 from curate.workspace import Workspace
 

@@ -19,8 +19,8 @@ from curate.schema import cast
 
 if TYPE_CHECKING:
     from curate.embed import Embedder
-    from curate.lexicon import Lexicon
-    from curate.taxonomy import Taxonomy
+    from curate.knowledge.lexicon import Lexicon
+    from curate.knowledge.taxonomy import Taxonomy
 
 Scope = Literal["rows", "table"]
 Made = TypeVar("Made")

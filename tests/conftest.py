@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from curate.embed import HashEmbedder
-from curate.lexicon import Lexicon
+from curate.knowledge.lexicon import Lexicon
+from curate.knowledge.taxonomy import Taxonomy
 from curate.plain import shipped_lexicon, shipped_taxonomy
 from curate.stage import Resources
-from curate.taxonomy import Taxonomy
 
 # Tests are not timed: a busy machine must not make one fail.
 settings.register_profile("leishu", deadline=None, suppress_health_check=[HealthCheck.too_slow])

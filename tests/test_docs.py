@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import doctest
 import re
 import shlex
@@ -137,28 +136,3 @@ def test_both_readmes_show_the_same_commands() -> None:
         return [re.sub(r"\s+#.*", "", line) for line in shell_lines(name)]
 
     assert strip("README.md") == strip("README.zh.md")
-
-
-def test_the_level_table_is_kept() -> None:
-    """A module of the package imports its own level and lower ones, as ARCHITECTURE.md says."""
-    levels = {n: int(m[1]) for m in re.finditer(r"^\| (\d) \| `([^`]+)`", docs.read("ARCHITECTURE.md"), re.M) for n in m[2].split()}
-    package = docs.ROOT / "curate"
-    for file in sorted(package.rglob("*.py")):
-        own = file.relative_to(package).with_suffix("").parts[0]
-        if own == "__init__":
-            continue
-        assert own in levels, f"{file.name} has no level in ARCHITECTURE.md"
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            for name in imported(node):
-                assert levels[name] <= levels[own], f"{file.relative_to(docs.ROOT)}:{node.lineno} imports {name}, which is higher"
-
-
-def imported(node: ast.AST) -> list[str]:
-    """First names below ``curate`` that an import statement reads."""
-    if isinstance(node, ast.Import):
-        return [a.name.split(".")[1] for a in node.names if a.name.startswith("curate.")]
-    if isinstance(node, ast.ImportFrom) and node.module == "curate":
-        return [a.name for a in node.names if (docs.ROOT / "curate" / a.name).is_dir() or (docs.ROOT / "curate" / f"{a.name}.py").exists()]
-    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("curate."):
-        return [str(node.module).split(".")[1]]
-    return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -12,49 +13,26 @@ import pytest
 
 from tests.conftest import ROOT
 
-# A module may import modules of its own level or below (and never above); the first pattern that fits counts.
-LEVELS: list[tuple[int, str]] = [
-    (9, "curate"),  # names resolved on first use
-    (8, "curate.cli curate.cli.*"),
-    (7, "curate.demo curate.truth curate.reviewserve curate.reviewprompts curate.publish curate.training*"),
-    (6, "curate.run curate.ingest curate.release curate.hub curate.review curate.reviewpush curate.facts curate.reviewfacts curate.reviewmedia"),
-    (
-        5,
-        "curate.plain curate.pairscore curate.targets curate.balancing curate.dedupcuts curate.lexicon_edit curate.explain curate.scaffold curate.card curate.croissant curate.prose curate.export*",
-    ),
-    (4, "curate.prompts curate.prompts.slots curate.prompts.grammar"),
-    (5, "curate.prompts.* curate.mediakey curate.releasedata curate.report curate.lint curate.engines"),
-    (4, "curate.recipe curate.resources curate.evenness curate.indexing curate.coverage curate.plots curate.licenses curate.agreement"),
-    (
-        3,
-        "curate.stages* curate.readers* curate.checks* curate.media* curate.store* curate.workspace curate.search curate.tagging curate.display curate.pairs curate.semantic curate.shares",
-    ),
-    (
-        2,
-        "curate.embed curate.index curate.neighbours curate.stage curate.head curate.eras curate.decisive curate.minhash curate.closeness curate.use_fast curate.use_runs curate.items curate.leakage curate.quota curate.meanings",
-    ),
-    (
-        1,
-        "curate.schema curate.tokenize curate.lexicon curate.taxonomy curate.matcher curate.bulk curate.resolve curate.trie curate.data curate.unionfind curate.years curate.plugins",
-    ),
-    (0, "curate.errors curate.text curate.codes curate.keys curate.langid curate.cells"),
-]
+# A module imports its own level and lower ones, as the table of ARCHITECTURE.md says; the first pattern that fits counts. The package's own names are
+# resolved on first use.
+_ROWS = re.findall(r"^\| (\d) \| `([^`]+)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.M)
+LEVELS = [(9, "curate"), *((int(number), " ".join(f"curate.{name}" for name in names.split())) for number, names in _ROWS)]
 # Names of one place that a lower level may use: each says why.
 ALLOWED = {
-    ("curate.lint", "curate.coverage"): "which cells are wanted",
-    ("curate.evenness", "curate.coverage"): "one Gini coefficient",
+    ("curate.knowledge.lint", "curate.coverage"): "which cells are wanted",
+    ("curate.balance.evenness", "curate.coverage"): "one Gini coefficient",
     ("curate.coverage", "curate.stages.coverage"): "what a cell is called",
 }
 ONLY = {
     "av": "curate.media.*", "cv2": "curate.media.*", "scenedetect": "curate.media.*", "rapidocr": "curate.media.*", "c2pa": "curate.media.*",
-    "PIL": "curate.media.* curate.reviewmedia", "streamlit": "apps.*", "ray": "curate.engines", "faiss": "curate.index", "typer": "curate.cli curate.cli.*",
-    "rich": "curate.cli.*", "sqlalchemy": "curate.store", "jieba": "curate.tokenize", "rjieba": "curate.tokenize", "opencc": "curate.text",
-    "langdetect": "curate.langid", "sentence_transformers": "curate.embed", "huggingface_hub": "curate.hub", "modelscope_hub": "curate.hub",
-    "keyring": "curate.hub", "datasets": "curate.readers.hf curate.hub curate.release*", "matplotlib": "curate.plots", "ahocorasick_rs": "curate.matcher",
+    "PIL": "curate.media.* curate.review.media", "streamlit": "apps.*", "ray": "curate.engines", "faiss": "curate.index", "typer": "curate.cli curate.cli.*",
+    "rich": "curate.cli.*", "sqlalchemy": "curate.review.store", "jieba": "curate.tokenize", "rjieba": "curate.tokenize", "opencc": "curate.text",
+    "langdetect": "curate.langid", "sentence_transformers": "curate.embed", "huggingface_hub": "curate.publish.hub", "modelscope_hub": "curate.publish.hub",
+    "keyring": "curate.publish.hub", "datasets": "curate.readers.hf curate.publish.hub curate.publish.release curate.publish.data", "matplotlib": "curate.plots", "ahocorasick_rs": "curate.knowledge.matcher",
     "charset_normalizer": "curate.readers.encoding", "pysubs2": "curate.readers.*", "torch": "", "pickle": "", "marshal": "", "shelve": "",
 }  # fmt: skip
 # Ground that stays quick to import and usable without polars.
-NO_POLARS = {"curate.text", "curate.tokenize", "curate.errors", "curate.matcher", "curate.unionfind"}
+NO_POLARS = {"curate.text", "curate.tokenize", "curate.errors", "curate.knowledge.matcher", "curate.duplicates.unionfind"}
 # Optional packages are imported where they are needed, never at the top of a module that others import.
 OPTIONAL = {
     "ray",
@@ -109,7 +87,7 @@ def level(module: str) -> int:
     for number, patterns in LEVELS:
         if any(fnmatch(module, p) for p in patterns.split()):
             return number
-    pytest.fail(f"{module} has no level: add it to the table in tests/test_imports.py")
+    pytest.fail(f"{module} has no level: add it to the table in ARCHITECTURE.md")
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("curate")])

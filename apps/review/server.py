@@ -19,7 +19,7 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 HERE = Path(__file__).resolve().parent
-# Names that curate/reviewmedia.py gives; nothing else is looked for on the disk.
+# Names that curate/review/media.py gives; nothing else is looked for on the disk.
 CLIP = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}(?:-[0-9.e+]{1,24}-[0-9.e+]{1,24})?\.(?:mp4|m4v|webm|mov|jpe?g|png|webp|gif)")
 # Whatever a caption holds: nothing is loaded from or sent to anywhere else.
 POLICY = (

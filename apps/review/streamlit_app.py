@@ -9,7 +9,7 @@ import ui
 from ui import t
 
 from curate.errors import CurateError
-from curate.items import reviewer_name
+from curate.review.items import reviewer_name
 
 # They lie in `views`: a folder called `pages` would be Streamlit's own, whose files open by address without coming past here.
 PAGES = ("queue", "overview", "browse", "agreement", "progress", "lexicon", "prompts", "help")

@@ -12,9 +12,9 @@ import streamlit as st
 import yaml
 
 from curate import display
-from curate.lexicon import Lexicon
-from curate.store import ReviewStore
-from curate.taxonomy import Taxonomy
+from curate.knowledge.lexicon import Lexicon
+from curate.knowledge.taxonomy import Taxonomy
+from curate.review.store import ReviewStore
 
 HERE = Path(__file__).resolve().parent
 LANGUAGES = {"zh": "中文", "en": "English"}

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from curate.checks.flags import Flag
 from curate.checks.reading import Place, Reading
-from curate.decisive import Opposites
+from curate.duplicates.decisive import Opposites
+from curate.knowledge.lexicon import Entry
+from curate.knowledge.meanings import Meaning, denial, meanings, numeral
 from curate.langid import script_counts
-from curate.lexicon import Entry
-from curate.meanings import Meaning, denial, meanings, numeral
 from curate.text import match_key
 
 # Kinds of terms that a faithful translation keeps: who, when, which feast, dish, instrument, place.

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from curate.checks.knowledge import Context, Knowledge
-from curate.eras import reigns
-from curate.lexicon import Entry, Lexicon
-from curate.years import years
+from curate.knowledge.eras import reigns
+from curate.knowledge.lexicon import Entry, Lexicon
+from curate.knowledge.years import years
 
 # Sub-themes whose terms are people or events: who or what acts in a caption dates its scene.
 _ACTORS = frozenset(

@@ -9,7 +9,7 @@ import numpy as np
 
 from curate.checks import anachronism, confusion, knowledge, mismatch, pairfit, reading, sensitive
 from curate.checks.flags import Flag
-from curate.decisive import load_opposites
+from curate.duplicates.decisive import load_opposites
 from curate.embed import Vectors, encode_unique
 from curate.stage import Resources
 

@@ -17,9 +17,9 @@ FOLDER = typer.Option(None, "--folder", help="A folder laid out like lexicons/; 
 @app.command()
 def lint(folder: Path = FOLDER, warnings: bool = typer.Option(True, help="Show warnings too."), as_json: bool = JSON) -> None:
     """Check the lexicon: doubles, script mix-ups, missing fields, alias clashes, order of years."""
-    from curate.lexicon import Lexicon
-    from curate.lint import lint as run_lint
-    from curate.taxonomy import Taxonomy
+    from curate.knowledge.lexicon import Lexicon
+    from curate.knowledge.lint import lint as run_lint
+    from curate.knowledge.taxonomy import Taxonomy
 
     found = run_lint(Lexicon.load(folder), Taxonomy.load(folder))
     errors = [p for p in found if p.level == "error"]
@@ -36,9 +36,9 @@ def lint(folder: Path = FOLDER, warnings: bool = typer.Option(True, help="Show w
 @app.command()
 def stats(folder: Path = FOLDER, as_json: bool = JSON) -> None:
     """Count concepts, surface forms, themes and thin cells."""
-    from curate.lexicon import Lexicon
-    from curate.lint import stats as count
-    from curate.taxonomy import Taxonomy
+    from curate.knowledge.lexicon import Lexicon
+    from curate.knowledge.lint import stats as count
+    from curate.knowledge.taxonomy import Taxonomy
 
     got = count(Lexicon.load(folder), Taxonomy.load(folder))
     if as_json:
@@ -114,7 +114,7 @@ def add(
     en_alias: str = typer.Option("", help="Separated by |"),
 ) -> None:
     """Add a term to a TSV of your own; name it in the recipe under resources.lexicon."""
-    from curate.lexicon_edit import add_term
+    from curate.knowledge.edit import add_term
 
     row = {"zh_hans": zh, "en": en, "fr": fr, "theme": theme, "sub": sub, "gloss_en": gloss, "source": source, "eras": eras}
     term = add_term(file, slug, {**row, "zh_alias": zh_alias, "en_alias": en_alias})

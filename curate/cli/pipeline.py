@@ -76,7 +76,7 @@ def run(
     as_json: bool = JSON,
 ) -> None:
     """Run a recipe; what did not change is taken from the workspace."""
-    from curate import reviewfacts
+    from curate.review import facts as reviewfacts
     from curate.run import run as do_run
 
     with progress() as tell:

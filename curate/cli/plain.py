@@ -137,7 +137,8 @@ def dedup(
     as_json: bool = JSON,
 ) -> None:
     """Find exact, near and semantic duplicates, one row out per row in."""
-    from curate import pairscore, plain
+    from curate import plain
+    from curate.duplicates import pairscore
 
     check_out(out)
     options: dict[str, Any] = {"steps": [s.strip() for s in steps.split(",") if s.strip()]}
@@ -166,7 +167,7 @@ def dedup_cuts(frame: Any, res: Any, options: dict[str, Any], as_json: bool) -> 
     """Print a survey of cuts."""
     from dataclasses import asdict
 
-    from curate import dedupcuts
+    from curate.duplicates import cuts as dedupcuts
 
     with working("looking for pairs"):
         found = dedupcuts.survey(frame, res, options)
@@ -219,7 +220,7 @@ def coverage(
     """Report what a set holds of theme × era × region, and what is missing."""
     from curate import coverage as cov
     from curate import plain, report
-    from curate.targets import read as read_targets
+    from curate.balance.targets import read as read_targets
 
     res = plain.default_resources(embedder, model)
     taxonomy = res.need_taxonomy()
@@ -275,7 +276,8 @@ def balance(
     as_json: bool = JSON,
 ) -> None:
     """Say which rows would leave to even out the coverage, and why."""
-    from curate import balancing, plain
+    from curate import plain
+    from curate.balance import balancing
 
     check_out(out)
     if cap != "auto" and not cap.isdecimal():

@@ -22,7 +22,7 @@ def release(
     as_json: bool = JSON,
 ) -> None:
     """Write the release folder: data, media, card, figures, checksums."""
-    from curate.release import make
+    from curate.publish.release import make
 
     with working("releasing"):
         done = make(recipe, workspace, out, draft, replace)
@@ -43,7 +43,7 @@ def card(
     as_json: bool = JSON,
 ) -> None:
     """Write the card of the last run, and say what a release still needs."""
-    from curate.release import card_only
+    from curate.publish.release import card_only
 
     with working("writing the card"):
         missing = card_only(recipe, workspace, out)
@@ -65,7 +65,7 @@ def publish(
     as_json: bool = JSON,
 ) -> None:
     """Bring a release to a folder, a git remote or a hub, and check by hashes that it arrived."""
-    from curate.publish import publish as send
+    from curate.publish.upload import publish as send
 
     with working(f"publishing to {to}"):
         plan = send(release, to, where, not public, endpoint, dry_run)

@@ -23,7 +23,7 @@ def push(
     most: int = typer.Option(None, min=1, help="At most so many items, the most urgent ones."),
 ) -> None:  # fmt: skip
     """Put the rows that the stage `sample` marked into a queue; unchanged captions keep their decisions."""
-    from curate.reviewpush import push as do_push
+    from curate.review.push import push as do_push
 
     with working("reading rows, bringing clips"):
         done = do_push(workspace, queue, store, overlap, most)
@@ -36,7 +36,7 @@ def push(
 @app.command()
 def pull(workspace: Path = WORKSPACE, queue: str = QUEUE, store: str = STORE, as_json: bool = JSON) -> None:
     """Freeze the decisions for the next `curate run`."""
-    from curate.review import pull as do_pull
+    from curate.review.decisions import pull as do_pull
 
     got = do_pull(workspace, queue, store)
     if as_json:
@@ -49,7 +49,7 @@ def pull(workspace: Path = WORKSPACE, queue: str = QUEUE, store: str = STORE, as
 @app.command()
 def progress(workspace: Path = WORKSPACE, queue: str = QUEUE, store: str = STORE, as_json: bool = JSON) -> None:
     """Show how far the review is, and who did what."""
-    from curate import review
+    from curate.review import decisions as review
 
     target = review.open_store(workspace, store)
     name = review.pick_queue(target, queue)
@@ -70,7 +70,7 @@ def agreement(
     by: str = typer.Option("", help="theme, era, why or check: each value apart as well."),
 ) -> None:  # fmt: skip
     """Show how well people agree: percent, Fleiss, Krippendorff, and Cohen per pair."""
-    from curate import review
+    from curate.review import decisions as review
 
     target = review.open_store(workspace, store)
     name = review.pick_queue(target, queue)
@@ -97,7 +97,7 @@ def export_(
     out: Path = typer.Argument(..., help="JSON Lines file to write."), workspace: Path = WORKSPACE, store: str = STORE, as_json: bool = JSON
 ) -> None:
     """Write all items, decisions, people and proposals as JSON Lines."""
-    from curate.review import open_store
+    from curate.review.decisions import open_store
     from curate.workspace import write_atomic
 
     target = open_store(workspace, store)
@@ -112,7 +112,7 @@ def import_(
     file: Path = typer.Argument(..., help="A file written by `export`."), workspace: Path = WORKSPACE, store: str = STORE, as_json: bool = JSON
 ) -> None:
     """Take in an export, of this store or another; what is there already is left as it is."""
-    from curate.review import open_store, read_export
+    from curate.review.decisions import open_store, read_export
 
     target = open_store(workspace, store)
     new = target.load(read_export(file))
@@ -126,7 +126,7 @@ def prompts_(
     name: str = typer.Option("prompts", "--set", help="The set, as it is called in the app."),
 ) -> None:  # fmt: skip
     """Write a set of prompts that people took in the app, for `curate prompts pack`."""
-    from curate.reviewprompts import write
+    from curate.review.prompts import write
 
     n = write(workspace, store, name, out)
     emit({"prompts": n, "path": str(out)}) if as_json else say(f"{n} prompts in {out}; next: curate prompts pack TARGET {out} -o FOLDER")
@@ -139,7 +139,7 @@ def serve(
     token: str = typer.Option(None, envvar="LEISHU_TOKEN", help="The key in the address; a new one by default."),
 ) -> None:  # fmt: skip
     """Open the review app in the browser (Ctrl+C ends it)."""
-    from curate.reviewserve import command, prepare
+    from curate.review.serve import command, prepare
 
     place = prepare(workspace, store, port, address, token, lead)
     note(f"review: {place.url}")

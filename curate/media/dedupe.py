@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from curate.duplicates.unionfind import join_pairs
 from curate.media.clipmatch import Match, Print, Rules, matches
 from curate.media.isolate import Limits, Outcome, Pool, spread
-from curate.unionfind import join_pairs
 
 
 class Verdict(NamedTuple):

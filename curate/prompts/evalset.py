@@ -17,7 +17,7 @@ from curate.coverage import even_targets
 from curate.data import read_yaml
 from curate.errors import DataError
 from curate.export.base import to_csv
-from curate.lexicon import Lexicon
+from curate.knowledge.lexicon import Lexicon
 from curate.prompts.gaps import Cell, Made, Source, make
 from curate.prompts.slots import LIVING, Book
 from curate.stage import Resources

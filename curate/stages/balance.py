@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field, field_validator
 
-from curate import quota
+from curate.balance import quota
 from curate.schema import stable_key
 from curate.shares import Stored
 from curate.stage import Params, Resources, Spread, Stage

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from curate.duplicates.unionfind import join_pairs
 from curate.media.clipmatch import Print, Rules, matches
 from curate.media.dedupe import judge
 from curate.media.fingerprint import CROPS, THUMB
 from curate.stage import Params, Resources, Stage
-from curate.unionfind import join_pairs
 
 
 class ClipDedupParams(Params):

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.items import Outcome, outcome
+from curate.review.items import Outcome, outcome
 from curate.stage import Params, Resources, Stage
 
 REVIEW = pl.Enum(["unseen", "accepted", "edited", "rejected", "disputed"])

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from curate import pairs, semantic
+from curate.duplicates import pairs, semantic
 from curate.schema import DUP_KIND
 from curate.stage import Params, Resources, Stage
 

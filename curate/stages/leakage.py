@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from curate import leakage as leaks
+from curate.duplicates import leakage as leaks
 from curate.embed import Embedder, Vectors, encode_unique
 from curate.errors import DataError
 from curate.stage import Params, Resources, Stage

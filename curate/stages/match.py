@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from curate.lexicon import Lexicon
+from curate.knowledge.lexicon import Lexicon
 from curate.schema import TERMS
 from curate.stage import Params, Resources, Stage
 

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from curate import minhash
-from curate.decisive import Terms, decisive_all
-from curate.keys import match_keys
+from curate.duplicates import minhash
+from curate.duplicates.decisive import Terms, decisive_all
+from curate.duplicates.keys import match_keys
 from curate.stage import Params, Resources, Stage
 
 

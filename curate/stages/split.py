@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 from pydantic import Field, model_validator
 
+from curate.duplicates.unionfind import components
 from curate.schema import SPLIT, stable_key
 from curate.stage import Params, Resources, Stage
-from curate.unionfind import components
 
 
 class SplitParams(Params):

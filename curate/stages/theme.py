@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from curate import head, tagging
 from curate.checks import knowledge
 from curate.embed import unit
+from curate.knowledge import head, tagging
 from curate.schema import LABELS
 from curate.stage import Params, Resources, Stage
 

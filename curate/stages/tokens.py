@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import polars as pl
 
-from curate.lexicon import Lexicon
+from curate.knowledge.lexicon import Lexicon
 from curate.stage import Params, Resources, Stage
 from curate.tokenize import WORD, Backend, Tokenizer
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from curate import plain
 from curate.embed import encode_unique, unit
-from curate.head import MODEL, TERM_SCALE, VECTOR_SCALE, Floats, Head, Memory, Vocabulary, Words, term_features, word_marks
+from curate.knowledge.head import MODEL, TERM_SCALE, VECTOR_SCALE, Floats, Head, Memory, Vocabulary, Words, term_features, word_marks
 from curate.langid import detect
 from curate.stages.match import find_all_terms
 from curate.text import normalize, to_simplified

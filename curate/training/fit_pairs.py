@@ -17,10 +17,10 @@ from curate import plain
 from curate.checks import knowledge, pairfit, reading
 from curate.checks.verdict import pair_features
 from curate.data import data_path
-from curate.decisive import load_opposites
+from curate.duplicates.decisive import load_opposites
 from curate.embed import encode_unique
-from curate.head import Floats
-from curate.lexicon import Entry, Lexicon, cells, read_tsv
+from curate.knowledge.head import Floats
+from curate.knowledge.lexicon import Entry, Lexicon, cells, read_tsv
 from curate.stages.match import find_all_terms
 from curate.text import normalize, to_simplified
 from curate.training.fit import CAPTIONS, train

@@ -16,9 +16,10 @@ from typing import Any
 
 import polars as pl
 
-from curate import neighbours, stages
+from curate import stages
+from curate.duplicates import neighbours
 from curate.embed import UseEmbedder
-from curate.lexicon import Lexicon
+from curate.knowledge.lexicon import Lexicon
 from curate.readers.base import Batch
 from curate.readers.columns import Spec, guess, to_records
 from curate.stage import Resources, call

@@ -1,6 +1,6 @@
 """All pairs over a cosine by several methods: ``python -m tests.benchmarks.neighbours VECTORS.npy … [--sizes N …] [--methods …]``.
 
-Compares ``curate/neighbours.py`` with range searches of FAISS and with comparing all rows with all (which is the truth of the recall). Files hold unit
+Compares ``curate/duplicates/neighbours.py`` with range searches of FAISS and with comparing all rows with all (which is the truth of the recall). Files hold unit
 vectors, one a row; captions become such a file by ``--encode CAPTIONS.parquet OUT.npy`` (distinct texts of ``zh`` and ``en``). Every method runs in a
 process of its own. Seconds are wall time, processor seconds stand beside them; memory is what the process took at most besides the vectors. Without
 the method ``all`` the recall is measured on a sample of the rows.
@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from curate import neighbours
-from curate.minhash import distinct
+from curate.duplicates import neighbours
+from curate.duplicates.minhash import distinct
 
 Keys = neighbours.Ids
 THRESHOLD = 0.92

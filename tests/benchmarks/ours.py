@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from curate import minhash, pairs, stages
+from curate import stages
+from curate.duplicates import minhash, pairs
 
 RECIPE = """recipe: 1
 name: bench
@@ -48,7 +49,7 @@ def encoder(path: Path) -> dict[str, Any]:
 
 def near(path: Path) -> dict[str, Any]:
     """Exact and near duplicates from keys, signatures and verification; no vetoes, as the peers have none."""
-    from curate.keys import match_keys
+    from curate.duplicates.keys import match_keys
 
     df = pl.read_parquet(path)
     params: Any = stages.load()["dedup"].parse({"steps": ["exact", "near"], "veto": False})

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import CurateError
-from curate.items import Decision, Item, item_id
-from curate.store import ReviewStore
+from curate.review.items import Decision, Item, item_id
+from curate.review.store import ReviewStore
 from tests.review import postgres
 
 

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from curate.items import Decision, Item, item_id
-from curate.store import ReviewStore
+from curate.review.items import Decision, Item, item_id
+from curate.review.store import ReviewStore
 from tests.e2e import conftest as e2e
 
 THEMES = ("festivals", "cuisine", "costume", "crafts", "architecture", "history")

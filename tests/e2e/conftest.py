@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from curate.items import Item, item_id
-from curate.reviewmedia import MediaFolder
+from curate.review.items import Item, item_id
+from curate.review.media import MediaFolder
+from curate.review.store import ReviewStore
 from curate.run import run
-from curate.store import ReviewStore
 from tests.conftest import SAMPLE
 from tests.review import demo
 

@@ -58,7 +58,7 @@ def test_hostile_captions_do_nothing(app: App, project: Path, person: Callable[[
             li.shot(f"12-hostile-{n}")
         li.decide("a")
     assert len(app.store.decisions("hostile")) == len(items)
-    from curate.items import Decision
+    from curate.review.items import Decision
 
     for n, i in enumerate(items[:20]):
         app.store.record(Decision(i.item_id, "乙", "edit", edits={"zh": TEXTS[n] + "改", "en": TEXTS[-n - 1] + "!"}, note=TEXTS[n + 20]))

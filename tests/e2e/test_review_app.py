@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from curate.items import Decision
+from curate.review.items import Decision
 from tests.e2e.conftest import App, Person, push
 
 pytestmark = pytest.mark.browser

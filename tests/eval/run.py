@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from curate import pairscore, plain
+from curate import plain
+from curate.duplicates import pairscore
 from curate.stage import Resources
 from tests.eval.metrics import auc, false_alarms, micro_f1, ndcg, per_class
 

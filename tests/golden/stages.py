@@ -14,8 +14,11 @@ from tests.conftest import ROOT
 FILE = Path(__file__).with_name("stages.json")
 # Modules below the stages whose meaning shapes what they return (DESIGN: the levels 0 to 2).
 GROUND = (
-    "text langid tokenize schema lexicon taxonomy matcher unionfind years eras decisive keys minhash closeness pairs semantic index embed use_fast use_runs head tagging checks.verdict "
-    "checks.anachronism checks.confusion checks.flags checks.knowledge checks.mismatch checks.pairfit checks.reading checks.sensitive"
+    "text codes langid tokenize schema embed use_fast use_runs index knowledge.lexicon knowledge.taxonomy knowledge.matcher knowledge.bulk knowledge.resolve "
+    "knowledge.trie knowledge.years knowledge.eras duplicates.keys duplicates.closeness "
+    "knowledge.meanings knowledge.head knowledge.tagging duplicates.unionfind duplicates.decisive duplicates.minhash duplicates.pairs "
+    "duplicates.semantic duplicates.neighbours duplicates.leakage balance.quota checks.verdict checks.anachronism checks.confusion checks.flags "
+    "checks.knowledge checks.mismatch checks.pairfit checks.reading checks.sensitive"
 ).split()
 
 

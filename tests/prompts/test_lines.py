@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from curate.data import json_lines
+from curate.duplicates.leakage import read_prompts as read_evaluation
 from curate.errors import DataError
-from curate.leakage import read_prompts as read_evaluation
 from curate.prompts.pack import read_prompts
 
 ODD = "龙舟\u2028竞渡\x85鼓声"

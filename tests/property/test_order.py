@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curate import neighbours, use_fast, use_runs
+from curate import use_fast, use_runs
+from curate.duplicates import neighbours
+from curate.duplicates.keys import match_keys
 from curate.embed import HashEmbedder
-from curate.keys import match_keys
-from curate.lexicon import Lexicon
+from curate.knowledge.lexicon import Lexicon
 from curate.stage import Resources
 from curate.text import match_key
 from curate.use_fast import FastUse
@@ -101,6 +102,13 @@ def test_pairs_of_large_sets_do_not_depend_on_threads(monkeypatch: pytest.Monkey
         assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
 
 
-@given(st.lists(st.text(alphabet=st.sampled_from('aB 三3，,。.\n\r\t\x00\x1c\x85\u2028\u200b\u0301…℃かﾞ＝\u0338한ᄒ가\ufe0f汉漢龍兩　ＡéｶﾞーⅣ"-_’'), max_size=14), max_size=9))
+@given(
+    st.lists(
+        st.text(
+            alphabet=st.sampled_from('aB 三3，,。.\n\r\t\x00\x1c\x85\u2028\u200b\u0301…℃かﾞ＝\u0338한ᄒ가\ufe0f汉漢龍兩　ＡéｶﾞーⅣ"-_’'), max_size=14
+        ),
+        max_size=9,
+    )
+)
 def test_keys_of_many_texts_are_those_of_each(texts: list[str]) -> None:
     assert match_keys(texts) == [match_key(t) for t in texts]

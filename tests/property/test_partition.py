@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from curate import minhash, neighbours
-from curate.keys import match_keys
+from curate.duplicates import minhash, neighbours
+from curate.duplicates.keys import match_keys
 from curate.schema import stable_key
 from curate.stages.balance import count_clips
 from tests.benchmarks.corpus import pairs

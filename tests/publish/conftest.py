@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from curate import card
-from curate.lexicon import Lexicon
-from curate.release import ReleaseResult, make
+from curate.knowledge.lexicon import Lexicon
+from curate.knowledge.taxonomy import Taxonomy
+from curate.publish import card
+from curate.publish.release import ReleaseResult, make
 from curate.run import run
-from curate.taxonomy import Taxonomy
 
 SCENES = [
     ("端午节的早晨，江面上龙舟竞渡，鼓声震天。", "Dragon boats race on the river on the morning of the Dragon Boat Festival."),

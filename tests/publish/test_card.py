@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 import yaml
 
-from curate import card, croissant, licenses, prose
 from curate.data import data_path
-from curate.release import ReleaseResult
+from curate.publish import card, croissant, licenses, prose
+from curate.publish.release import ReleaseResult
 from curate.workspace import Workspace
 
 
@@ -91,7 +91,7 @@ def test_shipped_prose_is_finished_and_template_is_not() -> None:
 
 
 def test_every_released_column_is_explained(released: tuple[Path, ReleaseResult]) -> None:
-    from curate.releasedata import _ORDER
+    from curate.publish.data import _ORDER
 
     names = yaml.safe_load((data_path("data_cards") / "template" / "columns.yaml").read_text(encoding="utf-8"))
     assert [c for c in _ORDER if not names.get(c, {}).get("zh") or not names[c].get("en")] == []

@@ -20,11 +20,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from curate import card, croissant
 from curate.cli import build
 from curate.errors import DataError, UsageError
 from curate.export import Exported, base, capcut, export, profiles, prompts
-from curate.release import ReleaseResult, make, verify
+from curate.publish import card, croissant
+from curate.publish.release import ReleaseResult, make, verify
 from curate.run import run
 from tests.publish.conftest import STEPS, draw, rows, write_project
 

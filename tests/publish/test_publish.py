@@ -15,11 +15,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from curate import hub
 from curate.cli import build
 from curate.errors import CurateError, PublishRefused, UsageError
-from curate.publish import publish
-from curate.release import ReleaseResult, verify
+from curate.publish import hub
+from curate.publish.release import ReleaseResult, verify
+from curate.publish.upload import publish
 from tests.hubsim.server import TOKEN, Fault, Hub, Repo
 
 HUBS = ("hf", "modelscope")

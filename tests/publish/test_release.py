@@ -13,9 +13,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curate import releasedata, reviewfacts
 from curate.errors import PublishRefused, RecipeError, UsageError
-from curate.release import ReleaseResult, make, verify
+from curate.publish import data as releasedata
+from curate.publish.release import ReleaseResult, make, verify
+from curate.review import facts as reviewfacts
 from curate.run import run
 from tests.publish.conftest import PROSE, rows, write_project
 

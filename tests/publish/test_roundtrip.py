@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curate.release import ReleaseResult
+from curate.publish.release import ReleaseResult
 from curate.run import run
 
 COLUMNS = ["clip_id", "zh", "en", "zh_origin", "en_origin", "license", "attribution"]

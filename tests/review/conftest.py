@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from curate.items import Item, item_id
-from curate.store import ReviewStore
+from curate.review.items import Item, item_id
+from curate.review.store import ReviewStore
 from tests.review import postgres
 
 

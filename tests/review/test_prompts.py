@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from curate import reviewprompts
 from curate.cli import build
 from curate.prompts import gaps, pack
-from curate.review import open_store
+from curate.review import prompts as reviewprompts
+from curate.review.decisions import open_store
 from tests.review import demo
 
 

@@ -11,12 +11,15 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from curate import agreement, review, reviewfacts, reviewpush
 from curate.cli import build
 from curate.errors import DataError, UsageError
-from curate.items import Decision
-from curate.lexicon import Lexicon
-from curate.reviewpush import push
+from curate.knowledge.lexicon import Lexicon
+from curate.review import agreement
+from curate.review import decisions as review
+from curate.review import facts as reviewfacts
+from curate.review import push as reviewpush
+from curate.review.items import Decision
+from curate.review.push import push
 from curate.run import RunResult, run
 from curate.text import normalize, to_simplified
 from tests.review import demo

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from curate import store as store_module
-from curate import storeschema
 from curate.errors import CurateError, DataError, UsageError
-from curate.items import REASONS, Added, Decision
-from curate.store import ReviewStore
+from curate.review import schema as storeschema
+from curate.review import store as store_module
+from curate.review.items import REASONS, Added, Decision
+from curate.review.store import ReviewStore
 from tests.review.conftest import Clock, make_items
 
 

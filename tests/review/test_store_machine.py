@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule, run_state_machine_as_test
 
 from curate.errors import DataError, UsageError
-from curate.items import COUNTED, Added, Decision
-from curate.store import ReviewStore
+from curate.review.items import COUNTED, Added, Decision
+from curate.review.store import ReviewStore
 from tests.review.conftest import Clock, make_items
 
 PEOPLE = ("a", "b", "c")

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate import balancing, evenness, plain, quota, stages, targets
+from curate import plain, stages
+from curate.balance import balancing, evenness, quota, targets
 from curate.errors import DataError, RecipeError
 from curate.stage import Resources, call
 

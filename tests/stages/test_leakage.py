@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curate import leakage, stages
+from curate import stages
+from curate.duplicates import leakage
 from curate.embed import make_embedder
 from curate.errors import DataError, RecipeError
 from curate.stage import Resources, call

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from curate.bulk import Forms, blocks
-from curate.lexicon import Entry, Lexicon
-from curate.matcher import Form, Hit, Matcher, zh_fold
-from curate.resolve import straddles
+from curate.knowledge.bulk import Forms, blocks
+from curate.knowledge.lexicon import Entry, Lexicon
+from curate.knowledge.matcher import Form, Hit, Matcher, zh_fold
+from curate.knowledge.resolve import straddles
+from curate.knowledge.trie import Table, spread
 from curate.stages.match import find_all_terms, find_terms
-from curate.trie import Table, spread
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_table_knows_what_it_holds() -> None:
 
 
 def test_blocks_hold_every_text_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curate.bulk.BLOCK", 10)
+    monkeypatch.setattr("curate.knowledge.bulk.BLOCK", 10)
     texts = ["abc", "", "0123456789ab", "x", "y"]
     assert [(start, list(some)) for start, some in blocks(texts)] == [(0, texts[:3]), (3, texts[3:])]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from curate import pairscore, plain, truth
+from curate import plain, truth
 from curate.checks import knowledge
+from curate.duplicates import pairscore
 
 
 def verdicts(*pairs: tuple[str, str]) -> list[str]:

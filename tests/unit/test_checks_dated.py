@@ -8,7 +8,7 @@ import pytest
 
 from curate import plain
 from curate.checks import knowledge
-from curate.eras import reigns
+from curate.knowledge.eras import reigns
 
 WRONG = [
     ("anachronism", "商朝的抄写员在纸上写字。", "A Shang dynasty scribe writes on a piece of paper."), ("anachronism", "西周的史官在纸上记录。", ""),

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from curate import closeness, minhash
-from curate.unionfind import join_pairs
+from curate.duplicates import closeness, minhash
+from curate.duplicates.unionfind import join_pairs
 
 TEXTS = st.lists(st.text(alphabet="唐宋元明清人在长城abc 1", min_size=1, max_size=14), min_size=2, max_size=8)
 

@@ -7,8 +7,8 @@ import pytest
 
 from curate import report
 from curate.coverage import Coverage, measure, sentences
+from curate.knowledge.taxonomy import Taxonomy
 from curate.schema import LABELS
-from curate.taxonomy import Taxonomy
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curate import dedupcuts, plain, stages
+from curate import plain, stages
+from curate.duplicates import cuts as dedupcuts
 from curate.errors import RecipeError
 from curate.stage import Resources, call
 from curate.text import to_traditional

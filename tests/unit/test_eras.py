@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from curate.eras import by_reign
+from curate.knowledge.eras import by_reign
 
 
 @pytest.mark.parametrize(

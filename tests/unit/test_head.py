@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from curate.embed import unit
-from curate.head import Head, Memory, Words, load, word_marks
+from curate.knowledge.head import Head, Memory, Words, load, word_marks
 from curate.training.fit import train_words
 
 

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from curate import eras
-from curate.lexicon import Entry, Lexicon
-from curate.lint import lint, stats
-from curate.matcher import zh_fold
-from curate.taxonomy import Taxonomy
+from curate.knowledge import eras
+from curate.knowledge.lexicon import Entry, Lexicon
+from curate.knowledge.lint import lint, stats
+from curate.knowledge.matcher import zh_fold
+from curate.knowledge.taxonomy import Taxonomy
 
 SOLAR = "立春 雨水 惊蛰 春分 清明 谷雨 立夏 小满 芒种 夏至 小暑 大暑 立秋 处暑 白露 秋分 寒露 霜降 立冬 小雪 大雪 冬至 小寒 大寒".split()
 GROUPS = (

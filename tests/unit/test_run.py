@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from curate import explain, stages
 from curate.errors import CurateError, DataError, RecipeError, SchemaError, StageError
-from curate.lexicon import Lexicon
+from curate.knowledge.lexicon import Lexicon
 from curate.plain import shipped_lexicon
 from curate.run import RunResult, plan, run
 from curate.stage import Params, Resources, Stage

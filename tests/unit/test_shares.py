@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate import neighbours, stages
+from curate import stages
+from curate.duplicates import neighbours
 from curate.run import RunResult, run
 from curate.shares import Stored
 from curate.stage import Resources, call

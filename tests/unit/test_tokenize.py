@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from curate.lexicon import Lexicon
+from curate.knowledge.lexicon import Lexicon
 from curate.stage import Resources, call
 from curate.stages.tokens import STAGE, TokensParams
 from curate.tokenize import Backend, Tokenizer

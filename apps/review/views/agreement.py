@@ -6,9 +6,10 @@ import streamlit as st
 import ui
 from ui import t
 
-from curate import __version__, review
+from curate import __version__
 from curate.errors import CurateError
-from curate.items import Decision
+from curate.review import decisions as review
+from curate.review.items import Decision
 
 S = st.session_state
 FIELDS = ("verdict", "zh", "en", "themes")

@@ -10,7 +10,7 @@ from ui import t
 
 from curate import __version__, plain
 from curate.errors import CurateError
-from curate.items import REASONS, Decision
+from curate.review.items import REASONS, Decision
 
 SIZE = 20
 SEARCHED = 20_000

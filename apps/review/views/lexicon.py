@@ -6,7 +6,7 @@ import streamlit as st
 import ui
 from ui import t
 
-from curate import review
+from curate.review import decisions as review
 from curate.text import fold, normalize, to_simplified
 
 S = st.session_state

@@ -6,7 +6,7 @@ import streamlit as st
 import ui
 from ui import t
 
-from curate import review
+from curate.review import decisions as review
 
 queue = st.session_state.queue
 

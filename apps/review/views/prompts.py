@@ -9,9 +9,10 @@ import streamlit as st
 import ui
 from ui import t
 
-from curate import plain, reviewprompts
+from curate import plain
 from curate.errors import CurateError
 from curate.prompts.slots import Book
+from curate.review import prompts as reviewprompts
 
 S = st.session_state
 SHOWN = 4

@@ -11,7 +11,7 @@ from ui import t
 
 from curate import __version__
 from curate.errors import CurateError
-from curate.items import REASONS, Decision
+from curate.review.items import REASONS, Decision
 
 AHEAD = 4
 RENEW = 300

@@ -1,0 +1,1 @@
+"""Balance: choosing from a pool by quotas, and how even and varied a selection is."""

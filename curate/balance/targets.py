@@ -1,0 +1,60 @@
+"""Clips wanted per cell, as people write them: one reader for the coverage report and for balancing by quotas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from curate.errors import DataError, RecipeError, did_you_mean
+from curate.knowledge.taxonomy import Taxonomy
+from curate.recipe import parse_yaml
+
+AXES = ("theme", "era", "region")
+EXAMPLE = ("cuisine", "song", "bashu")
+
+
+def read(path: Path, taxonomy: Taxonomy, axes: int = 2) -> dict[str, int]:
+    """Read the clips wanted per cell from YAML: ``theme|era: clips``, or nested ``theme: {era: clips}``.
+
+    Args:
+        path: the file.
+        taxonomy: the names that a target may use; ``none`` stands for no theme or region, ``living`` for no period.
+        axes: 2 for cells ``theme|era``; 3 for quotas, which may also end with a region, stop earlier, or say ``*`` for any.
+
+    Raises:
+        DataError: the file cannot be read, a name is unknown, or a number is no count.
+    """
+    try:
+        raw = parse_yaml(path.read_text(encoding="utf-8-sig"), str(path))
+    except (OSError, UnicodeDecodeError) as e:
+        raise DataError(f"cannot read the targets in {path}: {e}", hint="a YAML file in UTF-8, one line per target: cuisine|song: 200") from e
+    except RecipeError as e:
+        raise DataError(e.message, hint=e.hint) from e
+    if not isinstance(raw, dict) or not raw:
+        raise DataError(f"{path} is no list of targets", hint=f"one line per target: {'|'.join(EXAMPLE[:axes])}: 200")
+    known = dict(zip(AXES, ([*taxonomy.theme_ids, "none"], [*taxonomy.era_ids, "living"], [*taxonomy.region_ids, "none"]), strict=True))
+    out: dict[str, int] = {}
+    for name, count in _flat(raw):
+        labels = name.split("|")
+        if len(labels) > axes or (axes == 2 and len(labels) < axes):
+            raise DataError(f"{path}: {name!r} is no target", hint=f"write it as {'|'.join(AXES[:axes])}")
+        for (axis, names), label in zip(known.items(), labels, strict=False):
+            if label not in names and not (axes > 2 and label == "*"):
+                raise DataError(f"{path}: unknown {axis} {label!r} in {name!r}", hint=did_you_mean(label, names))
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise DataError(f"{path}: {name}: {count!r} is no count of clips", hint="a whole number from 0 up")
+        if name in out:
+            raise DataError(f"{path}: {name!r} is named twice")
+        out[name] = count
+    return out
+
+
+def _flat(targets: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield targets and counts of a nested mapping; YAML reads a bare number or date as something else than text."""
+    for key, value in targets.items():
+        name = "|".join(x.strip() for x in f"{above}{key}".split("|"))
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}|")
+        else:
+            yield name, value

@@ -1,0 +1,1 @@
+"""Duplicates: keys and signatures, candidate pairs, verification, vetoes and verdicts; and training captions near evaluation prompts."""
