@@ -17,6 +17,10 @@ _ACTORS = frozenset(
     "prc-history generals-strategy tang-poetry song-ci pre-qin-han-letters confucianism daoism thinkers buddhist-life silk-road".split()
 )
 _LIFE = (15, 110)
+# Themes whose other sub-themes also hold people, among works and methods: there a life is one whose English name is the Chinese one in Latin letters.
+# Lives of the last hundred years are left out: their names stand on streets, halls and prizes of today.
+_NAMES_IN, _LAST_LIFE = frozenset("painting-calligraphy literature science-medicine religion-philosophy".split()), 1911
+_TONES = str.maketrans("āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜü", "aaaaeeeeiiiioooouuuuvvvvv")
 # Contexts that say nothing about when the scene is set.
 _NO_EXCUSE = frozenset({"camera", "place", "shared-culture", "style", "exchange", "fact"})
 
@@ -141,7 +145,16 @@ class Reading:
 def _is_person(entry: Entry) -> bool:
     if entry.kind != "term" or entry.from_year is None or entry.to_year is None:
         return False
-    return entry.sub in _ACTORS and _LIFE[0] <= entry.to_year - entry.from_year <= _LIFE[1]
+    if not _LIFE[0] <= entry.to_year - entry.from_year <= _LIFE[1]:
+        return False
+    return entry.sub in _ACTORS or (entry.to_year <= _LAST_LIFE and _has_own_name(entry))
+
+
+def _has_own_name(entry: Entry) -> bool:
+    if not set(entry.themes[:1]) & _NAMES_IN:
+        return False
+    sounds = entry.pinyin.translate(_TONES).replace(" ", "")
+    return entry.en.startswith("Emperor ") or entry.en.lower().translate(_TONES).replace(" ", "") == sounds
 
 
 _DENIED_ZH = re.compile("没有|没|不|未|无|并非|尚未|不是|缺少")
@@ -225,8 +238,8 @@ _ABOUT_EN = re.compile(
     r"legend|letters|teachings|memorial|museum|study|former residence|cave|method|style|quotes?|quotation)\b"
 )
 _TO_EN = re.compile(
-    r"\b(?:reads?|reading|recit\w+|quot\w+|by|of|to|after|about|honou?r\w*|worship\w*|poems? by|verses? by|copies|copying|stud\w+|translat\w+|dressed as|play\w*|paint\w*|"
-    r"draw\w*|carv\w+)\s+(?:the\s+)?$"
+    r"\b(?:reads?|reading|recit\w+|quot\w+|by|of|to|after|about|honou?r\w*|worship\w*|poems? by|verses? by|copies|copying|stud\w+|translat\w+|dressed as|play\w*|"
+    r"(?:paint\w*|draw\w*|carv\w+)(?:\s+with)?)\s+(?:the\s+)?$"
 )
 
 

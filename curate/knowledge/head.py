@@ -88,6 +88,36 @@ def term_features(rows: Sequence[Sequence[Mapping[str, object]]], lexicon: Lexic
     return capped
 
 
+def sure_themes(
+    rows: Sequence[Sequence[Mapping[str, object]]], texts: Sequence[tuple[str, str]], lexicon: Lexicon, vocabulary: Vocabulary
+) -> npt.NDArray[np.bool_]:
+    """Say which themes are named beyond doubt: every language that a caption has names a thing of the theme that means it in any context.
+
+    Args:
+        rows: terms per caption, as the ``match`` stage found them.
+        texts: Chinese and English captions.
+        lexicon: the lexicon.
+        vocabulary: places of the themes.
+
+    Returns:
+        Array of shape ``(len(rows), themes)``.
+    """
+    out = np.zeros((len(rows), len(vocabulary.themes)), np.bool_)
+    for i, (terms, (zh, en)) in enumerate(zip(rows, texts, strict=True)):
+        by: dict[str, set[str]] = {lang: set() for lang, text in (("zh", zh), ("en", en)) if text.strip()}
+        for t in terms:
+            entry, lang = lexicon.by_id.get(str(t["term_id"])), str(t["lang"])
+            if entry is None or entry.kind != "term" or entry.context != "free" or not entry.themes or lang not in by:
+                continue
+            # One character is too little to be sure.
+            if lang == "en" or int(str(t["end"])) - int(str(t["start"])) > 1:
+                by[lang].add(entry.themes[0])
+        for theme in set.intersection(*by.values()) if by else ():
+            if theme in vocabulary.themes:
+                out[i, vocabulary.themes[theme]] = True
+    return out
+
+
 @dataclass(frozen=True)
 class Memory:
     """Known sentences and their labels, small enough to ship.
@@ -231,6 +261,7 @@ class Head:
         memory: known sentences.
         encoder: digest of the encoder that the weights fit.
         words: what the plain words say; ``None`` if it was not fitted.
+        sure_cut: takes the place of the last cut for a theme that is named beyond doubt (``sure_themes``); above 1: there is no such rule.
     """
 
     weights: Floats
@@ -240,6 +271,7 @@ class Head:
     memory: Memory
     encoder: str
     words: Words | None = None
+    sure_cut: float = 2.0
 
     def probabilities(self, vectors: Vectors, terms: Floats, texts: Sequence[tuple[str, str]] | None = None) -> Floats:
         """Return the probability of each theme.
@@ -259,13 +291,16 @@ class Head:
         p: Floats = ((1 - SHARE) * straight + SHARE * self.memory.vote(vectors)).astype(np.float32)
         return p
 
-    def decide(self, vectors: Vectors, terms: Floats, texts: Sequence[tuple[str, str]] | None = None) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    def decide(
+        self, vectors: Vectors, terms: Floats, texts: Sequence[tuple[str, str]] | None = None, sure: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return probabilities and which themes are given.
 
         Args:
             vectors: unit vectors of the captions, shape ``(n, dim)``.
             terms: ``term_features``; their first columns count the terms per theme.
             texts: Chinese (simplified) and English captions.
+            sure: ``sure_themes``; without it no theme is.
 
         Returns:
             ``(probabilities, given)`` of shape ``(n, themes)``.
@@ -273,7 +308,8 @@ class Head:
         p = self.probabilities(vectors, terms, texts)
         themes = p.shape[1] - 1
         cuts = np.where(terms[:, :themes] > 0, self.named_cut, self.cuts[:-1])
-        return p[:, :-1], (p[:, :-1] >= cuts) & (p[:, -1:] >= self.cuts[-1])
+        about = p[:, -1:] >= (self.cuts[-1] if sure is None else np.where(sure, min(self.sure_cut, float(self.cuts[-1])), self.cuts[-1]))
+        return p[:, :-1], (p[:, :-1] >= cuts) & about
 
     def save(self, path: Path) -> None:
         """Write the weights as half floats (0.1 % of a probability is lost) and the memory as bytes (nothing is lost)."""
@@ -286,6 +322,7 @@ class Head:
             bias=self.bias,
             cuts=self.cuts,
             named_cut=np.float32(self.named_cut),
+            sure_cut=np.float32(self.sure_cut),
             axes=np.rint(m.axes * _AXIS_STEPS).astype(np.int16),
             cells=m.cells.astype(np.int8),
             labels=np.packbits(m.labels > 0, axis=1),
@@ -297,7 +334,7 @@ class Head:
         )
 
 
-_KEYS = ("weights", "bias", "cuts", "named_cut", "axes", "cells", "labels", "mass", "encoder", "marks", "rarity", "word_weights")
+_KEYS = ("weights", "bias", "cuts", "named_cut", "axes", "cells", "labels", "mass", "encoder", "marks", "rarity", "word_weights", "sure_cut")
 
 
 @lru_cache(maxsize=2)
@@ -321,4 +358,5 @@ def load(path: Path = MODEL) -> Head | None:
     marks = got["marks"].tobytes().decode().split("\n")
     words = Words({m: i for i, m in enumerate(marks)}, got["rarity"].astype(np.float32), got["word_weights"].astype(np.float32))
     cuts = got["cuts"].astype(np.float32)
-    return Head(got["weights"].astype(np.float32), bias, cuts, float(got["named_cut"]), memory, encoder, words if len(marks) > 1 else None)
+    named_cut, sure_cut = float(got["named_cut"]), float(got["sure_cut"])
+    return Head(got["weights"].astype(np.float32), bias, cuts, named_cut, memory, encoder, words if len(marks) > 1 else None, sure_cut)

@@ -15,7 +15,7 @@ import numpy as np
 
 from curate.embed import Embedder, Vectors, encode_unique
 from curate.knowledge import eras
-from curate.knowledge.head import Head, Vocabulary, term_features
+from curate.knowledge.head import Head, Vocabulary, sure_themes, term_features
 from curate.knowledge.lexicon import Lexicon
 from curate.knowledge.taxonomy import Taxonomy
 
@@ -154,7 +154,8 @@ def by_head(
         named: labels by terms.
         texts: normalized captions, Chinese and English.
     """
-    p, given = weights.decide(vectors, term_features(terms, lexicon, Vocabulary.of(taxonomy)), texts)
+    vocabulary = Vocabulary.of(taxonomy)
+    p, given = weights.decide(vectors, term_features(terms, lexicon, vocabulary), texts, sure_themes(terms, texts, lexicon, vocabulary))
     out = []
     for row, some, tags in zip(p, given, named, strict=True):
         names = [(taxonomy.theme_ids[j], float(row[j])) for j in np.flatnonzero(some)]

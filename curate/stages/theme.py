@@ -87,7 +87,7 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="theme",
-    version=4,
+    version=5,
     scope="rows",
     params=ThemeParams,
     needs=("zh_norm", "en_norm", "terms", "zh_vector", "en_vector"),

@@ -1,7 +1,7 @@
 """Fit the theme head: ``python -m curate.training.fit``. Deterministic; two minutes on two cores.
 
 Trained on: the captions in ``captions.tsv`` (written by the project), the query sentences and definitions of ``themes.yaml``, the glosses and names of the
-lexicon, and everyday sentences. Evaluation files in ``tests/eval`` and the sample are never read here.
+lexicon, made-up captions of a few words, and everyday sentences. Evaluation files in ``tests/eval`` and the sample are never read here.
 """
 
 from __future__ import annotations
@@ -23,9 +23,14 @@ from curate.langid import detect
 from curate.stages.match import find_all_terms
 from curate.text import normalize, to_simplified
 from curate.training.everyday import sentences
+from curate.training.short import named, ordinary
 
 CAPTIONS = Path(__file__).parent / "captions.tsv"
-WEIGHTS = {"caption": 4.0, "everyday": 2.0, "query": 2.0, "definition": 1.0, "gloss": 0.6, "name": 0.15, "made": 0.5}
+WEIGHTS = {"caption": 4.0, "everyday": 2.0, "query": 2.0, "definition": 1.0, "gloss": 0.6, "name": 0.15, "made": 0.5, "short": 1.0}
+
+
+# Made-up captions that name one thing, at most.
+SHORT = 1800
 
 
 @dataclass
@@ -73,6 +78,8 @@ def collect(seed: int = 0) -> Examples:
         out.add(e.zh_hans, e.en, e.themes, "name")
     for s in sentences(2500, seed):
         out.add(s if detect(s) == "zh" else "", "" if detect(s) == "zh" else s, (), "made")
+    for short in [*named(lexicon, SHORT, seed), *ordinary()]:
+        out.add(short.zh, short.en, short.themes, "short")
     return out
 
 
@@ -158,8 +165,9 @@ def train_words(texts: Sequence[tuple[str, str]], y: Floats, w: Floats, steps: i
 
 
 # A theme is given from this probability on (the second: if a term of it was found), and only if the caption is about Chinese culture with at
-# least the third; chosen by cross-validation on the training captions, at a like share of everyday captions that get a label.
-THEME_CUT, NAMED_CUT, CULTURE_CUT = 0.3, 0.15, 0.85
+# least the third (the fourth, if every language names a thing of the theme beyond doubt); chosen by cross-validation on the training captions, at
+# a like share of everyday captions that get a label.
+THEME_CUT, NAMED_CUT, CULTURE_CUT, SURE_CUT = 0.3, 0.15, 0.87, 0.5
 # Kept as neighbours: rows of this weight or more (names alone say too little, made-up everyday sentences are all alike), on this many axes.
 LEAST_WEIGHT, AXES, MOST_MASS = 0.55, 192, 2.0
 # A word is known if it stands in so many texts.
@@ -178,7 +186,7 @@ def main() -> int:
     kept = w >= LEAST_WEIGHT
     memory = Memory.of(x[kept, : embedder.dim] / VECTOR_SCALE, y[kept], np.minimum(w[kept], MOST_MASS), AXES)
     words = train_words(list(zip(rows.zh, rows.en, strict=True)), y, w)
-    Head(weights, bias, cuts, NAMED_CUT, memory, embedder.sha256, words).save(MODEL)
+    Head(weights, bias, cuts, NAMED_CUT, memory, embedder.sha256, words, SURE_CUT).save(MODEL)
     sys.stdout.write(f"{len(x)} rows, {len(memory.cells)} kept as neighbours, {len(words.places)} words, saved {MODEL.name}\n")
     return 0
 

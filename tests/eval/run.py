@@ -45,6 +45,10 @@ def tagging(res: Resources, folder: Path = GOLD["first"]) -> tuple[dict[str, flo
     out["themes micro-F1, no textbook word"] = micro_f1(hidden, got, "themes")[2]
     out["false alarms on everyday and trap"] = false_alarms(gold, got)
     errors = []
+    if short := read(folder, "short"):
+        found = {r["id"]: r for r in plain.tag(rows_of(short), res)}
+        hits = [bool(set(g["themes"]) & set(found[g["id"]]["themes"])) for g in short if g["themes"]]
+        out |= {"short captions that get their theme": sum(hits) / len(hits), "false alarms on short everyday": false_alarms(short, found)}
     for g in gold:
         for axis in ("themes", "eras"):
             want, have = set(g[axis]), set(got[g["id"]][axis])

@@ -18,6 +18,8 @@ WRONG = [
     ("anachronism", "康熙年间，一名书生束发读书。", ""), ("anachronism", "", "In the Kangxi reign a soldier with his hair in a bun keeps watch."),
     ("anachronism", "唐代新娘戴着白色头纱。", "A Tang bride in a white wedding veil."), ("anachronism", "同治年间，上海路边亮起电灯。", ""),
     ("anachronism", "洪武年间，农民在地头抽旱烟。", ""), ("anachronism", "永乐二年，边关士兵吃着烤红薯。", ""), ("anachronism", "", "A farmer digs sweet potatoes in the Yongle reign."),
+    ("anachronism", "王羲之手捧青花瓷瓶。", "Wang Xizhi holds a blue-and-white vase."), ("anachronism", "颜真卿点起一支香烟。", "Yan Zhenqing lights a cigarette."),
+    ("anachronism", "陶渊明在篱边抽香烟。", ""), ("anachronism", "", "Emperor Huizong smokes a cigarette."), ("anachronism", "沈括用手机拍照。", ""),
     ("anachronism", "康熙年间，李白举杯邀月。", ""), ("confusion", "唐代女子在廊下品抹茶。", ""), ("confusion", "苏州园林里摆着几盆盆景。", "Bonsai stand in a Suzhou garden."),
 ]  # fmt: skip
 RIGHT = [
@@ -29,6 +31,8 @@ RIGHT = [
     ("宋代新娘蒙着红盖头。", "A Song bride under a red veil."), ("唐代仙女披着白纱飞舞。", "A Tang fairy dances in white gauze."), ("明代男子束发戴冠。", "A Ming man with a topknot."),
     ("光绪年间的上海街头有人力车。", "Rickshaws in Shanghai in the Guangxu reign."), ("万历年间，福建农民收番薯。", "Farmers harvest sweet potatoes in the Wanli reign."),
     ("康熙年间制的青花瓷瓶摆在电灯下。", "A Kangxi period vase stands under an electric lamp."), ("宋代文人在书房里点茶，今人叫它抹茶。", ""), ("1990年代，上海的咖啡馆卖抹茶冰淇淋。", ""),
+    ("游客在颜真卿的真迹前举着手机。", "Visitors hold up phones before Yan Zhenqing's manuscript."), ("游客在王羲之故居自拍。", "Selfies at Wang Xizhi's former home."),
+    ("青花瓷瓶上画着陶渊明。", "A blue-and-white vase painted with Tao Yuanming."), ("孩子在平板电脑上临摹颜真卿。", "A child copies Yan Zhenqing on a tablet."),
     ("茶室一角，一棵盆景树。", "A bonsai tree in the corner of a tea room."), ("日本庭院里的盆栽。", "Bonsai in a Japanese garden."),
 ]  # fmt: skip
 

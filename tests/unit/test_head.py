@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from curate.embed import unit
-from curate.knowledge.head import Head, Memory, Words, load, word_marks
+from curate import plain
+from curate.embed import make_embedder, unit
+from curate.knowledge.head import Head, Memory, Vocabulary, Words, load, sure_themes, word_marks
+from curate.stages.match import find_all_terms
 from curate.training.fit import train_words
+from curate.training.short import named, ordinary
 
 
 def _memory(n: int = 300, dim: int = 64) -> tuple[Memory, np.ndarray]:
@@ -17,6 +21,13 @@ def _memory(n: int = 300, dim: int = 64) -> tuple[Memory, np.ndarray]:
     labels = np.zeros((n, 3), np.float32)
     labels[np.arange(n), rng.integers(0, 3, n)] = 1.0
     return Memory.of(vectors, labels, np.ones(n, np.float32), 32), vectors
+
+
+def test_the_shipped_head_fits_the_built_in_encoder() -> None:
+    """With another digest the stage would quietly go by prototypes: after a change of the encoder run ``python -m curate.training.fit``."""
+    shipped = load()
+    assert shipped is not None
+    assert shipped.encoder == make_embedder("use").sha256
 
 
 def test_a_known_sentence_votes_for_itself() -> None:
@@ -56,6 +67,58 @@ def test_a_found_term_lowers_the_cut_of_its_theme() -> None:
     terms = np.zeros((1, 5), np.float32)
     terms[0, 1] = 1.0
     assert head.decide(vectors[:1], terms)[1].tolist() == [[False, True]]
+
+
+def test_a_theme_named_beyond_doubt_needs_less_sign_of_culture() -> None:
+    memory, vectors = _memory()
+    head = Head(
+        np.zeros((64 + 5, 3), np.float32), np.array([9, 9, 0], np.float32), np.array([0.3, 0.3, 0.99], np.float32), 0.1, memory, "", None, 0.2
+    )
+    terms, sure = np.zeros((1, 5), np.float32), np.array([[False, True]])
+    assert head.decide(vectors[:1], terms)[1].tolist() == [[False, False]]
+    assert head.decide(vectors[:1], terms, None, sure)[1].tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize(
+    ("zh", "en", "themes"),
+    [
+        ("她弹古筝", "She plays the guzheng", ["performing-arts"]),
+        ("她弹古筝", "", ["performing-arts"]),
+        ("她弹古筝", "She plays at home", []),  # the other language is silent
+        ("她弹吉他", "She plays the guitar", []),
+        ("", "", []),
+    ],
+)
+def test_what_is_named_in_every_language_is_sure(zh: str, en: str, themes: list[str]) -> None:
+    lexicon, vocabulary = plain.shipped_lexicon(), Vocabulary.of(plain.shipped_taxonomy())
+    sure = sure_themes(find_all_terms(lexicon, [zh], [en]), [(zh, en)], lexicon, vocabulary)
+    assert [t for t, i in vocabulary.themes.items() if sure[0, i]] == themes
+
+
+def test_made_captions_are_short_and_the_same_every_time() -> None:
+    lexicon = plain.shipped_lexicon()
+    made = named(lexicon, 400, 0)
+    assert made == named(lexicon, 400, 0)
+    assert len(made) == 400
+    assert {len({s.zh == "", s.en == ""}) for s in made} == {1, 2}
+    for s in made:
+        assert lexicon.by_id[s.about].context == "free"
+        assert lexicon.by_id[s.about].themes == s.themes
+        assert s.zh or s.en
+        assert "$x" not in s.zh + s.en
+        assert len(s.zh) < 30
+    assert not any(s.themes for s in ordinary())
+
+
+def test_a_short_caption_gets_the_theme_of_what_it_names() -> None:
+    rows = [
+        ("阿炳的二胡", "Abing's erhu"),
+        ("一屉烧卖", "A steamer of siu mai"),
+        ("她买了吉他", "She bought a guitar"),
+        ("一块面包", "A piece of bread"),
+    ]
+    got = plain.tag([{"id": str(i), "zh": zh, "en": en} for i, (zh, en) in enumerate(rows)])
+    assert [[*r["themes"]][:1] for r in got] == [["performing-arts"], ["cuisine"], [], []]
 
 
 TEXTS = [("老人泡茶", "an old man pours tea"), ("", "A man parks a car"), ("女孩倒茶", ""), ("", "")] * 3
