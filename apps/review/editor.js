@@ -18,7 +18,8 @@ export default function (component) {
     if (mark === sent) return;
     sent = mark; setStateValue("text", now); status.textContent = data.labels.kept;
   };
-  const save = () => { clearTimeout(timer); localStorage.removeItem(place); setTriggerValue("saved", texts()); };
+  // What is saved is no draft: the boxes lose the focus when they go, and must not send it once more.
+  const save = () => { clearTimeout(timer); sent = JSON.stringify(texts()); localStorage.removeItem(place); setTriggerValue("saved", texts()); };
   const leave = () => { clearTimeout(timer); send(); setTriggerValue("left", texts()); };
   for (const lang of ["zh", "en"]) {
     const box = document.createElement("textarea");

@@ -151,9 +151,21 @@ class Person:
         self.settle()
 
     def click(self, what: Any) -> None:
-        """Click a button by its name, or any other element, and wait for the page."""
-        with self.rerun():
-            (self.page.get_by_role("button", name=what) if isinstance(what, str) else what).click()
+        """Click a button by its name, or any other element, and wait for the page.
+
+        Streamlit may draw a button anew between press and release, and the click is lost; people click again, and so does this, once.
+        """
+        from playwright.sync_api import TimeoutError as TookTooLong
+
+        target = self.page.get_by_role("button", name=what) if isinstance(what, str) else what
+        before = self.runs()
+        target.click()
+        try:
+            self.page.wait_for_function("n => window.leishuRuns > n", arg=before, timeout=30_000)
+        except TookTooLong:
+            target.click()
+            self.page.wait_for_function("n => window.leishuRuns > n", arg=before, timeout=60_000)
+        self.settle()
 
     def stored(self, look: Callable[[], Any]) -> Any:
         """Wait until the store says so; returns what it says."""

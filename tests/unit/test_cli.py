@@ -530,6 +530,7 @@ def test_explain_tells_lists_without_noise() -> None:
 
 def test_coverage_says_why_it_drew_nothing(curate: Run, captions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    importlib.import_module("curate.plots")._pyplot.cache_clear()
     code, _, err = curate("coverage", captions, "-o", tmp_path / "report", "--embedder", "hash")
     assert code == 0
     assert "no figures" in err

@@ -56,7 +56,7 @@ def test_nothing_else_and_nothing_big(wheel: zipfile.ZipFile) -> None:
         name = info.filename
         assert name.startswith("curate/") or name.split("/")[0].endswith(".dist-info"), name
         assert not any(x in name for x in ("__pycache__", ".pyc", "tests/", ".sqlite", "demo-out", "-ws/", ".tmp")), name
-        assert info.file_size < 3_000_000, (name, info.file_size)
+        assert info.file_size < 5_000_000, (name, info.file_size)
         assert Path(name).suffix not in {".mp4", ".so", ".pkl", ".pt", ".faiss"}, name
     assert sum(i.compress_size for i in wheel.infolist()) < 12_000_000
 
