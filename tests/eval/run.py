@@ -120,7 +120,7 @@ PARTS = {"tagging": tagging, "search": search, "checks": checks, "pairs": pairs,
 
 
 def _which(argv: list[str]) -> list[str]:
-    given = argv[argv.index("--gold") + 1] if "--gold" in argv[:-1] else "both"
+    given = argv[argv.index("--gold") + 1] if "--gold" in argv[:-1] else "all"
     sets = {"both": ["first", "second"], "all": list(GOLD)}
     return sets.get(given, [g for g in GOLD if g == given])
 
