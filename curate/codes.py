@@ -29,6 +29,18 @@ def distinct(codes: Codes) -> Ints:
     return out
 
 
+def spread(starts: Ints, counts: Ints) -> Ints:
+    """Return the numbers ``start .. start + count - 1`` of every row, one row after the other.
+
+    Example:
+        >>> spread(np.array([5, 9]), np.array([2, 3])).tolist()
+        [5, 6, 9, 10, 11]
+    """
+    total = np.cumsum(counts)
+    out: Ints = np.arange(int(total[-1]) if len(total) else 0) + np.repeat(starts - (total - counts), counts)
+    return out
+
+
 class Joined:
     """Texts as one row of code points, each followed by a line end.
 

@@ -230,7 +230,7 @@ def _shared(waiting: deque[PartTask], pool: ProcessPoolExecutor, count: int, res
     def send(before: Future[list[PartResult]] | None = None) -> None:
         # Called on a thread of the pool when a process is free, so that none waits for the part that this process is doing.
         with lock:
-            if before is not None and before.exception() is not None:
+            if before is not None and (before.cancelled() or before.exception() is not None):
                 waiting.clear()
             if not waiting:
                 return

@@ -238,17 +238,6 @@ def top(index: Any, queries: Vectors, k: int) -> tuple[npt.NDArray[np.float32], 
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 
-def concat_unit(parts: Sequence[Vectors]) -> Vectors:
-    """Stack vectors of several texts side by side and rescale, so that the cosine is the mean of the parts' cosines.
-
-    Args:
-        parts: arrays of shape ``(n, dim)``, unit or zero rows.
-    """
-    from curate.embed import unit
-
-    return unit(np.concatenate(parts, axis=1))
-
-
 class Near(NamedTuple):
     """Rows of the base within a Hamming distance of rows of the queries, sorted by ``(query, base)``."""
 

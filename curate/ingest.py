@@ -16,7 +16,7 @@ from curate.readers.base import QUARANTINE, Bad, Batch
 from curate.readers.columns import Records, Spec, completed, describe, guess, to_records
 from curate.recipe import Input, Recipe
 from curate.schema import RECORD
-from curate.workspace import PartFile, Workspace, sha256_file, write_parquet
+from curate.workspace import PartFile, Workspace, write_parquet
 
 
 @dataclass
@@ -193,8 +193,3 @@ def _write(folder: Path, frame: pl.DataFrame, got: Ingested) -> None:
     result = engines.write_part(folder, len(got.parts), full, time.perf_counter() - started)
     got.parts.append(PartFile(result.file, result.rows_in, result.sha256))
     got.rows += len(frame)
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 of an input file."""
-    return sha256_file(path)

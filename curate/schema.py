@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from json.encoder import encode_basestring
 
 import polars as pl
@@ -40,7 +39,6 @@ RECORD = pl.Schema(
         "extra": pl.String(),
     }
 )
-REQUIRED = ("id", "clip_id", "media", "zh_origin", "en_origin", "source", "source_id", "license")
 
 TERMS = pl.List(pl.Struct({"term_id": pl.String(), "lang": pl.String(), "start": pl.UInt32(), "end": pl.UInt32()}))
 LABELS = pl.List(pl.Struct({"id": pl.String(), "score": pl.Float32(), "by": BY}))
@@ -131,8 +129,3 @@ def cast(frame: pl.DataFrame, schema: pl.Schema, where: str) -> pl.DataFrame:
                 raise SchemaError(f"{where}: column {name!r} should be {dtype}, got {frame.schema[name]}: {e}") from e
         out.append(series)
     return pl.DataFrame(out) if out else pl.DataFrame()
-
-
-def missing_columns(have: Sequence[str], want: Sequence[str]) -> list[str]:
-    """Return the wanted columns that are not there, in order."""
-    return [c for c in want if c not in have]

@@ -221,9 +221,10 @@ def all_simplified(texts: Sequence[str]) -> list[str]:
     """
     out = list(texts)
     at = [i for i, t in enumerate(out) if not t.isascii() and script_of(t) in ("hant", "mixed")]
-    # On a line each: no phrase of the tables runs over a line end.
-    for i, line in zip(at, str(_tw2s().convert("\n".join([out[i] for i in at]))).split("\n"), strict=False):
-        out[i] = line
+    if at:
+        # On a line each: no phrase of the tables runs over a line end.
+        for i, line in zip(at, str(_tw2s().convert("\n".join([out[i] for i in at]))).split("\n"), strict=True):
+            out[i] = line
     return out
 
 

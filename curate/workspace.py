@@ -173,11 +173,6 @@ class Workspace:
         """Write step.json, which makes the step final."""
         write_json(self.step_dir(record.key) / "step.json", asdict(record))
 
-    def intact(self, record: StepRecord) -> bool:
-        """Say whether every part file of a step is there with its size above zero (``verify`` checks hashes)."""
-        folder = self.step_dir(record.key)
-        return all((folder / p.file).is_file() and (folder / p.file).stat().st_size > 0 for p in record.parts)
-
     def chain(self, key: str) -> list[StepRecord]:
         """Return the records from the source to ``key``.
 

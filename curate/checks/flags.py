@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning", "review"]
-CHECKS = ("anachronism", "confusion", "mismatch", "sensitive")
 
 
 @dataclass(frozen=True)

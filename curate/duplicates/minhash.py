@@ -15,6 +15,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from curate.codes import spread
+
 Signatures = npt.NDArray[np.uint32]
 _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
 # Texts whose characters are looked at together, and numbers hashed together: both stay in the cache.
@@ -230,8 +232,7 @@ def cross_pairs(left: Signatures, right: Signatures, bands: int) -> tuple[Ints, 
         order = np.argsort(other, kind="stable")
         low, high = np.searchsorted(other[order], key, "left"), np.searchsorted(other[order], key, "right")
         count = high - low
-        at = np.repeat(low - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
-        found.append(np.repeat(mine, count) * len(right) + theirs[order[at]])
+        found.append(np.repeat(mine, count) * len(right) + theirs[order[spread(low, count)]])
     keys = distinct(np.concatenate(found))
     return keys // max(1, len(right)), keys % max(1, len(right))
 

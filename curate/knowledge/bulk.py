@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from curate.codes import LINE_END, Codes, Flags, Ints, Joined, alnum, fold_array, upper
-from curate.knowledge.trie import CharTrie, WordTrie, powers, spread
+from curate.codes import LINE_END, Codes, Flags, Ints, Joined, alnum, fold_array, spread, upper
+from curate.knowledge.trie import CharTrie, WordTrie, powers
 
 # Characters searched together: few enough for the processor's caches, enough for numpy's fixed costs.
 BLOCK = 1 << 19

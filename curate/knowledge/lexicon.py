@@ -274,7 +274,7 @@ def _stop_entries(entries: Sequence[Entry], latin: Sequence[Sequence[str]]) -> I
     named = set(zh_fold("\n".join([f for e in entries if e.context != "stop" for f in (e.zh_hans, e.zh_hant, *e.zh_alias)])).split("\n"))
     named |= set("\n".join([f for e, forms in zip(entries, latin, strict=True) if e.context != "stop" for f in forms]).lower().split("\n"))
     forms = [f for e in entries for f in e.not_in]
-    for form, folded in zip(forms, zh_fold("\n".join(forms)).split("\n"), strict=False):
+    for form, folded in zip(forms, zh_fold("\n".join(forms)).split("\n") if forms else (), strict=True):
         if folded in named or form.lower() in named:
             continue
         zh = not form.isascii() and any("\u3400" <= c <= "\u9fff" for c in form)

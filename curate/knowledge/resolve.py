@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from curate.codes import CODES, Codes, Flags, Ints, Joined
+from curate.codes import CODES, Codes, Flags, Ints, Joined, spread
 from curate.knowledge.bulk import Found, Sets
-from curate.knowledge.trie import CharTrie, spread
+from curate.knowledge.trie import CharTrie
 from curate.tokenize import Tokenizer
 
 if TYPE_CHECKING:

@@ -164,18 +164,6 @@ class CharTrie(Trie):
         return self.walk(self._number[codes], places)
 
 
-def spread(starts: Ints, counts: Ints) -> Ints:
-    """Return the numbers ``start .. start + count - 1`` of every row, one row after the other.
-
-    Example:
-        >>> spread(np.array([5, 9]), np.array([2, 3])).tolist()
-        [5, 6, 9, 10, 11]
-    """
-    total = np.cumsum(counts)
-    out: Ints = np.arange(int(total[-1]) if len(total) else 0) + np.repeat(starts - (total - counts), counts)
-    return out
-
-
 # Powers of an odd number stand for the places in a word; from the last on they are the same.
 _PLACES = 64
 

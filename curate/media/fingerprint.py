@@ -98,7 +98,6 @@ def _turns() -> tuple[tuple[npt.NDArray[np.int64], np.uint64], ...]:
 
 
 TURNS = 8
-FLIP = 1
 
 
 def turned(signs: Hashes, sure: Hashes, turn: int) -> tuple[Hashes, Hashes]:

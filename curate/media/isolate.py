@@ -310,19 +310,6 @@ def check_file(path: Path, limits: Limits) -> tuple[int, Outcome | None]:
     return size, None
 
 
-def isolated(task: str, path: Path | str, args: dict[str, Any] | None = None, limits: Limits | None = None) -> Outcome:
-    """Run one task on one file in a child of its own.
-
-    Args:
-        task: name in ``child.TASKS``.
-        path: the file.
-        args: further arguments.
-        limits: what it may cost.
-    """
-    with Pool(limits, 1) as pool:
-        return pool.call(task, args or {}, path)
-
-
 def spread(pool: Pool | None, limits: Limits | None, workers: int) -> tuple[Pool, Sequence[Pool]]:
     """Return a pool to use and the pools to close afterwards: the given one, or a new one."""
     if pool is not None:

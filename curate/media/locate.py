@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tarfile
 import tempfile
 import zipfile
@@ -84,8 +83,3 @@ def _spool(handle: IO[bytes] | None, size: int, target: Path) -> None:
         while left > 0 and (piece := handle.read(min(left, 1 << 20))):
             f.write(piece)
             left -= len(piece)
-
-
-def free_space(folder: Path) -> int:
-    """Return the free bytes of the disk that a folder is on."""
-    return shutil.disk_usage(folder).free

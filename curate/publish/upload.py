@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
@@ -25,8 +25,6 @@ GIT_LIMIT = 50 << 20
 # The Hub's limits: entries in one folder, files in one repository.
 PER_FOLDER, PER_REPO = 10_000, 100_000
 _LFS = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".jpg", ".jpeg", ".png", ".parquet")
-
-Target = Literal["folder", "git", "hf", "modelscope"]
 
 
 @dataclass

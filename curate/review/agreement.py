@@ -176,8 +176,3 @@ def units(decisions: Iterable[Mapping[str, Any]], name: str = "verdict") -> dict
             continue
         out.setdefault(row["item_id"], {})[row["reviewer"]] = value
     return out
-
-
-def disputed(decisions: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the ids of items on which people said different things, or which somebody flagged."""
-    return sorted(i for i, said in units(decisions).items() if len(set(said.values())) > 1 or "flag" in said.values())

@@ -72,7 +72,7 @@ def normalize_many(captions: Sequence[str | None]) -> list[str]:
             lines = lines.replace(char, new)
     while "  " in lines:
         lines = lines.replace("  ", " ")
-    for i, line in zip(rest, lines.split("\n"), strict=False):
+    for i, line in zip(rest, lines.split("\n") if rest else (), strict=True):
         out[i] = line.strip(" ")
     return out
 

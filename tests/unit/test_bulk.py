@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from curate.codes import spread
 from curate.knowledge.bulk import Forms, blocks
 from curate.knowledge.lexicon import Entry, Lexicon
 from curate.knowledge.matcher import Form, Hit, Matcher, zh_fold
 from curate.knowledge.resolve import straddles
-from curate.knowledge.trie import Table, spread
+from curate.knowledge.trie import Table
 from curate.stages.match import find_all_terms, find_terms
 
 

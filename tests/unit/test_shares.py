@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ class Elsewhere:
 
     def map(self, work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
         self.tasks += len(tasks)
-        return [pickle.loads(pickle.dumps(work(*pickle.loads(pickle.dumps(task))))) for task in tasks]
+        return [copy.deepcopy(work(*copy.deepcopy(task))) for task in tasks]
 
 
 def captions() -> list[dict[str, Any]]:
