@@ -70,7 +70,7 @@ def resolve(recipe: Recipe, base: Path) -> list[Source]:
 
 def key_parts(sources: list[Source], part_rows: int) -> list[Any]:
     """Return everything that shapes the ingest, for its lineage key."""
-    parts: list[Any] = ["ingest", 2, part_rows]
+    parts: list[Any] = ["ingest", 3, part_rows]
     for s in sources:
         i = s.input
         parts.append(

@@ -161,6 +161,9 @@ def parse_params(model: type[Params], values: Mapping[str, object], where: str) 
             if err["type"] == "extra_forbidden":
                 lines.append(f"{where}: unknown parameter {name!r}")
                 hints.append(did_you_mean(str(err["loc"][-1]), model.model_fields))
+            elif err["type"] == "value_error":
+                # One of our own checks; it names the value itself.
+                lines.append(f"{where}: {name}: {err['ctx']['error']}" if name else f"{where}: {err['ctx']['error']}")
             else:
                 lines.append(f"{where}: {name}: {err['msg']} (got {err.get('input')!r})")
         raise RecipeError("; ".join(lines), hint=" ".join(hints)) from e

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from curate.errors import did_you_mean
+from curate.knowledge.taxonomy import Taxonomy
 from curate.schema import stable_key
 
 AXES = 3
@@ -45,6 +47,24 @@ def fits(pattern: str, cell: str) -> bool:
         (True, False)
     """
     return all(want in ("*", have) for want, have in zip(pattern.split("|"), cell.split("|"), strict=False))
+
+
+def unknown(pattern: str, taxonomy: Taxonomy, wild: Sequence[str] = ("*",)) -> tuple[str, str] | None:
+    """Find a label of a target that no caption can have; ``none`` stands for no theme or region, ``living`` for no period.
+
+    Args:
+        pattern: ``theme``, ``theme|era`` or ``theme|era|region``.
+        taxonomy: the labels that there are.
+        wild: labels that stand for any.
+
+    Returns:
+        What is wrong and what may have been meant, or ``None``.
+    """
+    axes = (("theme", [*taxonomy.theme_ids, "none"]), ("era", [*taxonomy.era_ids, "living"]), ("region", [*taxonomy.region_ids, "none"]))
+    for (axis, names), label in zip(axes, pattern.split("|"), strict=False):
+        if label not in names and label not in wild:
+            return f"unknown {axis} {label!r} in {pattern!r}", did_you_mean(label, names)
+    return None
 
 
 def spread(order: Sequence[int], vectors: npt.NDArray[np.float32] | None, taken: Sequence[int], count: int) -> list[int]:

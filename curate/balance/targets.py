@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from curate.errors import DataError, RecipeError, did_you_mean
+from curate.balance import quota
+from curate.errors import DataError, RecipeError
 from curate.knowledge.taxonomy import Taxonomy
 from curate.recipe import parse_yaml
 
@@ -33,15 +34,13 @@ def read(path: Path, taxonomy: Taxonomy, axes: int = 2) -> dict[str, int]:
         raise DataError(e.message, hint=e.hint) from e
     if not isinstance(raw, dict) or not raw:
         raise DataError(f"{path} is no list of targets", hint=f"one line per target: {'|'.join(EXAMPLE[:axes])}: 200")
-    known = dict(zip(AXES, ([*taxonomy.theme_ids, "none"], [*taxonomy.era_ids, "living"], [*taxonomy.region_ids, "none"]), strict=True))
     out: dict[str, int] = {}
     for name, count in _flat(raw):
         labels = name.split("|")
         if len(labels) > axes or (axes == 2 and len(labels) < axes):
             raise DataError(f"{path}: {name!r} is no target", hint=f"write it as {'|'.join(AXES[:axes])}")
-        for (axis, names), label in zip(known.items(), labels, strict=False):
-            if label not in names and not (axes > 2 and label == "*"):
-                raise DataError(f"{path}: unknown {axis} {label!r} in {name!r}", hint=did_you_mean(label, names))
+        if wrong := quota.unknown(name, taxonomy, ("*",) if axes > 2 else ()):
+            raise DataError(f"{path}: {wrong[0]}", hint=wrong[1])
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise DataError(f"{path}: {name}: {count!r} is no count of clips", hint="a whole number from 0 up")
         if name in out:

@@ -88,6 +88,9 @@ def read_source(path: Path) -> Source:
     Raises:
         DataError: it is neither, or holds no gaps.
     """
+    if not path.exists():
+        hint = "curate run RECIPE makes a workspace; curate coverage CAPTIONS -o FOLDER makes a coverage.json"
+        raise DataError(f"there is no workspace and no coverage report at {str(path)!r}", hint=hint)
     if path.is_dir() and not (path / "coverage.json").exists():
         return _workspace(path)
     file = path / "coverage.json" if path.is_dir() else path

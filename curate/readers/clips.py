@@ -15,8 +15,9 @@ from curate import langid
 from curate.errors import DataError
 from curate.readers import subtitles, tables
 from curate.readers.base import RAW_LIMIT, Bad, Batch, Reader
-from curate.readers.columns import MEDIA_SUFFIXES, NAMES
+from curate.readers.columns import MEDIA_SUFFIXES
 from curate.readers.encoding import detect
+from curate.readers.names import NAMES
 from curate.readers.subtitles import Cue
 from curate.stage import Params
 

@@ -15,33 +15,10 @@ import polars as pl
 from curate import langid
 from curate.errors import SchemaError, did_you_mean
 from curate.readers.base import MAX_CAPTION_CHARS, RAW_LIMIT, Bad, Batch
+from curate.readers.names import NAMED, NAMES, captions_in, plain_name
 from curate.schema import RECORD, canonical_json, record_id
 
-# The usual names, in order of trust; compared in lower case with '-', ' ' and '.' as '_'.
-NAMES: dict[str, tuple[str, ...]] = {
-    "zh": ("zh", "caption_zh", "zh_caption", "text_zh", "zh_text", "prompt_zh", "zh_prompt", "caption_cn", "text_cn", "cn", "chinese",
-           "caption_chinese", "chinese_caption", "zh_cn", "caption_zh_cn", "zh_hans", "zh_hant", "caption_zh_hant", "zh_tw", "中文", "中文描述",
-           "中文字幕", "描述", "文本", "说明", "說明", "提示词", "文案", "标题", "標題", "字幕", "title_zh", "description_zh"),
-    "en": ("en", "caption_en", "en_caption", "text_en", "en_text", "prompt_en", "en_prompt", "english", "caption_english", "english_caption",
-           "en_us", "英文", "英文描述", "title_en", "description_en"),
-    "caption": ("caption", "captions", "text", "prompt", "description", "cap", "txt", "sentence", "instruction", "title", "content", "blip_caption"),
-    "source_id": ("id", "uid", "key", "__key__", "row_id", "sample_id", "source_id", "编号", "編號", "序号"),
-    "clip_id": ("clip_id", "clip", "video_id", "videoid", "image_id", "media_id", "vid", "youtube_id"),
-    "uri": ("uri", "path", "video_path", "video", "file_name", "filename", "file", "image", "image_path", "url", "clip_path", "media_path",
-            "media_file", "filepath", "视频", "視頻", "影片", "路径", "路徑", "文件名", "视频文件"),
-    "start_s": ("start_s", "start", "start_time", "begin", "start_sec"),
-    "end_s": ("end_s", "end", "end_time", "stop", "end_sec"),
-    "license": ("license", "licence", "license_id", "许可", "授权"),
-    "attribution": ("attribution", "author", "credit"),
-    "media": ("media", "media_type", "modality"),
-    "zh_origin": ("zh_origin",),
-    "en_origin": ("en_origin",),
-    "media_sha256": ("media_sha256", "sha256"),
-    "extra": ("extra",),
-}  # fmt: skip
-# Chinese names of caption columns that say their language: 英文说明, 中文标题.
-_SAYS = "说明|說明|描述|文本|字幕|标题|標題|提示词|译文|譯文|翻译|翻譯|原文|内容|內容|句子|文案|caption|text|prompt"
-_NAMED = {"zh": re.compile(rf"(?:中文|汉语|漢語|简体|繁体|繁體)_?(?:{_SAYS})"), "en": re.compile(rf"(?:英文|英语|英語)_?(?:{_SAYS})")}
+_Column = list[str | None]
 # A title or a subtitle is a caption only where no column is called one.
 _WEAK = ("标题", "標題", "字幕")
 # Unread columns that are named in one line.
@@ -79,10 +56,6 @@ class Spec:
     map: Mapping[str, str] = field(default_factory=dict)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[-.\s]+", "_", name.strip().lower())
-
-
 def guess(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     """Say which source column feeds which record column.
 
@@ -104,11 +77,11 @@ def guess(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
         if source not in columns:
             raise SchemaError(f"there is no column {source!r} for {target!r}", hint=did_you_mean(source, [c for c in columns if c != "_line"]))
     out: dict[str, str] = dict(given)
-    free = {_plain(c): c for c in columns if c != "_line" and c not in given.values()}
+    free = {plain_name(c): c for c in columns if c != "_line" and c not in given.values()}
     for target, names in NAMES.items():
         if target in out:
             continue
-        named = [n for n in free if target in _NAMED and _NAMED[target].fullmatch(n)]
+        named = [n for n in free if target in NAMED and NAMED[target].fullmatch(n)]
         for name in (*names, *named):
             if name in free and not (name in _WEAK and (named or any(n in free for n in NAMES["caption"]))):
                 out[target] = free.pop(name)
@@ -170,12 +143,12 @@ def to_records(batch: Batch, mapping: Mapping[str, str], spec: Spec, first_row: 
     frame = batch.frame
     bad: list[Bad] = []
     _check_types(frame, mapping)
-    columns = {t: _strings(frame, s) for t, s in mapping.items() if s in frame.columns}
+    columns = {t: _strings(frame, s, t) for t, s in mapping.items() if s in frame.columns}
     lines = frame.get_column("_line").to_list()
     n = len(frame)
     none: list[str | None] = [None] * n
-    zh, en, captions = ([_listed(v) for v in columns.get(c, none)] for c in ("zh", "en", "caption"))
-    if "caption" in columns:
+    zh, en, captions = _spoken(*(columns.get(c, none) for c in ("zh", "en", "caption")))
+    if any(captions):
         for i, caption in enumerate(captions):
             if caption and not (zh[i] and en[i]):
                 a, b = langid.split_mixed(caption)
@@ -209,12 +182,14 @@ def _check_types(frame: pl.DataFrame, mapping: Mapping[str, str]) -> None:
             raise SchemaError(f"the column {mapping[target]!r}, taken as {target!r}, holds {dtype}, not text", hint=hint)
 
 
-def _strings(frame: pl.DataFrame, column: str) -> list[str | None]:
+def _strings(frame: pl.DataFrame, column: str, target: str) -> list[str | None]:
     series = frame.get_column(column)
     if series.dtype == pl.String:
         return [v if v is None or v.strip() else None for v in series.to_list()]
     if series.dtype == pl.Binary:
         return [None if v is None else v.decode("utf-8", "replace") for v in series.to_list()]
+    if series.dtype.is_nested() and target in ("zh", "en", "caption"):
+        return [None if v is None else json.dumps(v, ensure_ascii=False, default=str) for v in series.to_list()]
     return [None if v is None else _text(v) for v in series.to_list()]
 
 
@@ -224,6 +199,10 @@ def sort_caption(row: dict[str, Any]) -> None:
     Args:
         row: a row of a reader that knows the languages of some of its captions; changed in place.
     """
+    cells = [row[c] for c in ("zh", "en", "caption") if row.get(c)]
+    if any(cell[0] + cell[-1] in ("{}", "[]") for cell in cells):
+        spoken = _spoken(*([row.get(c)] for c in ("zh", "en", "caption")))
+        row.update({c: cell for c, (cell,) in zip(("zh", "en", "caption"), spoken, strict=True)})
     caption = row.pop("caption", None)
     if caption:
         for lang, text in zip(("zh", "en"), langid.split_mixed(caption), strict=True):
@@ -231,14 +210,16 @@ def sort_caption(row: dict[str, Any]) -> None:
                 row[lang] = text
 
 
-def _listed(caption: str | None) -> str | None:
-    """A JSON list of captions in one cell becomes lines; anything else stays as it is."""
-    if caption and caption.startswith('["') and caption.endswith('"]'):
-        try:
-            return "\n".join(str(v) for v in json.loads(caption))
-        except ValueError:
-            return caption
-    return caption
+def _spoken(zh: _Column, en: _Column, captions: _Column) -> tuple[_Column, _Column, _Column]:
+    """Take apart cells that hold JSON: a list of captions becomes lines, an object such as ``{"zh": …, "en": …}`` goes where it says."""
+    out = {"zh": list(zh), "en": list(en), "caption": list(captions)}
+    for column, cells in (("zh", zh), ("en", en), ("caption", captions)):
+        for i, cell in enumerate(cells):
+            if cell and cell[0] + cell[-1] in ("{}", "[]") and (found := captions_in(cell, column)) is not None:
+                out[column][i] = None
+                for target, text in found.items():
+                    out[target][i] = out[target][i] or text
+    return out["zh"], out["en"], out["caption"]
 
 
 def _text(value: object) -> str:
@@ -289,9 +270,6 @@ def _fault(zh: str | None, en: str | None) -> tuple[str, str] | None:
         if "\ufffd" in text:
             return "bad_encoding", f"the {lang} caption holds the replacement character U+FFFD"
     return None
-
-
-_Column = list[str | None]
 
 
 def _table(columns: Mapping[str, _Column], spec: Spec, zh: _Column, en: _Column, numbers: list[str]) -> dict[str, _Column]:

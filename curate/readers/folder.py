@@ -13,6 +13,7 @@ from curate.errors import DataError
 from curate.readers.base import RAW_LIMIT, Bad, Batch, Reader, half_surrogate, parse_json
 from curate.readers.columns import MEDIA_SUFFIXES, guess, sort_caption
 from curate.readers.encoding import detect
+from curate.readers.names import NAMES
 from curate.stage import Params
 
 MAX_SIDECAR_BYTES = 4 << 20
@@ -55,7 +56,7 @@ def read_folder(path: Path, params: FolderParams) -> Iterator[Batch]:
     found = sorted(path.rglob("*") if params.recursive else path.glob("*"))
     media = [p for p in found if p.suffix.lower() in _MEDIA and p.is_file() and not p.name.startswith(".")]
     if not media:
-        raise DataError(f"no images or videos in {path}", hint=f"known endings: {', '.join(sorted(_MEDIA))}")
+        raise DataError(f"no images or videos in {path}", hint=_hint(path))
     rows: list[dict[str, Any]] = []
     bad: list[Bad] = []
     skipped = 0
@@ -75,6 +76,12 @@ def read_folder(path: Path, params: FolderParams) -> Iterator[Batch]:
     columns = list(dict.fromkeys(k for r in rows for k in r)) or ["_line"]
     schema = {c: pl.Int64() if c == "_line" else pl.String for c in columns}
     yield Batch(pl.DataFrame([{c: r.get(c) for c in columns} for r in rows], schema=schema), str(path), bad, notes)
+
+
+def _hint(path: Path) -> str:
+    tables = sorted({p.suffix for p in path.iterdir() if p.suffix in (".txt", ".csv", ".tsv", ".jsonl", ".json", ".parquet")})
+    instead = f"captions without media are read as files: {path}/*{tables[0]}; " if tables else ""
+    return f"{instead}known endings: {', '.join(sorted(_MEDIA))}"
 
 
 def _sidecars(item: Path) -> tuple[dict[str, str], tuple[str, str, bytes] | None]:
@@ -102,7 +109,9 @@ def _sidecars(item: Path) -> tuple[dict[str, str], tuple[str, str, bytes] | None
             return row, ("bad_unicode", f"{side.name}: it holds half of a surrogate pair", raw[:RAW_LIMIT])
         if isinstance(value, dict):
             flat = {str(k): v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in value.items() if v is not None}
-            names = {t: s for t, s in guess([*flat, "caption"], {}).items() if s in flat and t in ("zh", "en", "caption", "license", "attribution")}
+            # A sidecar may hold a licence and no caption: the least of the names is there for it, and gives way to any other.
+            found = guess([*flat, NAMES["caption"][-1]], {})
+            names = {t: s for t, s in found.items() if s in flat and t in ("zh", "en", "caption", "license", "attribution")}
             for target, source in names.items():
                 row.setdefault(target, flat[source])
     sort_caption(row)

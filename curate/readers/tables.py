@@ -153,7 +153,8 @@ def read_jsonl(path: Path, params: TextParams) -> Iterator[Batch]:
                 rows.append({"caption": value})
                 lines.append(number)
             else:
-                bad.append(Bad(str(path), number, "not_an_object", f"a JSON {type(value).__name__}, not an object", raw[:RAW_LIMIT]))
+                whole = "; a file that is one list is named .json" if isinstance(value, list) and number == 1 else ""
+                bad.append(Bad(str(path), number, "not_an_object", f"a JSON {type(value).__name__}, not an object{whole}", raw[:RAW_LIMIT]))
         if len(rows) >= BATCH:
             yield _batch(path, rows, lines, bad, notes)
             rows, lines, bad, notes = [], [], [], []
@@ -183,12 +184,20 @@ def read_csv(path: Path, params: CsvParams) -> Iterator[Batch]:
     Args:
         path: the file.
         params: options.
+
+    Raises:
+        DataError: the header does not decode.
     """
     codec, notes = _codec(path, params)
     bad: list[Bad] = []
     source = Lines(_decoded(path, codec, bad))
-    first = next(source, "")
-    if not first.strip():
+    first = next((line for line in source if line.strip()), "")
+    if bad:
+        # The next line is a row; to take its cells for names would lose it and all the others.
+        raise DataError(
+            f"{path}: the header in line {bad[0].line} cannot be read: {bad[0].note}", hint="save it as UTF-8, or set options: {encoding: …}"
+        )
+    if not first:
         return
     separator = _separator(first, params.separator, path)
     csv.field_size_limit(MAX_LINE_BYTES)

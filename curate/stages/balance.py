@@ -16,6 +16,7 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from curate.balance import quota
+from curate.knowledge.taxonomy import Taxonomy
 from curate.schema import stable_key
 from curate.shares import Stored
 from curate.stage import Params, Resources, Spread, Stage
@@ -58,6 +59,11 @@ class BalanceParams(Params):
         for name, count in (value or {}).items():
             if count < 0 or not 1 <= len(name.split("|")) <= quota.AXES:
                 raise ValueError(f"{name!r}: {count}: a target is theme|era|region and at least 0 clips")
+        # A recipe has the shipped axes or none; a name that they lack would drop the rows it was written for.
+        taxonomy = Taxonomy.load() if value else None
+        wrong = [": ".join(found) for name in value or () if taxonomy and (found := quota.unknown(name, taxonomy))]
+        if wrong:
+            raise ValueError("\n".join(wrong))
         return value
 
 

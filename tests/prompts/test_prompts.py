@@ -99,6 +99,13 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
         gaps.read_source(tmp_path)
 
 
+def test_a_place_that_is_not_there_is_said_with_a_next_step(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="NOWHERE") as e:
+        gaps.read_source(tmp_path / "NOWHERE")
+    assert "Errno" not in str(e.value)
+    assert "curate run" in e.value.hint
+
+
 def test_eras_expand_and_unknown_ones_are_refused() -> None:
     assert span("han..sui,-jin", Book.shipped().order) == ("han", "three-kingdoms", "northern-southern", "sui")
     with pytest.raises(DataError, match="unknown era"):

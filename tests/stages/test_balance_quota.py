@@ -12,6 +12,7 @@ import pytest
 from curate import plain, stages
 from curate.balance import balancing, evenness, quota, targets
 from curate.errors import DataError, RecipeError
+from curate.recipe import check_chain, parse
 from curate.stage import Resources, call
 
 STAGE = stages.load()["balance"]
@@ -31,7 +32,7 @@ def pool(n: int = 120) -> pl.DataFrame:
         "source": ["a" if i % 4 < 2 else "b" for i in range(n)], "zh": ["x"] * n, "en": [None if i % 2 else "y" for i in range(n)],
     }).with_columns(
         pl.Series("zh_vector", vectors.astype(np.float32), dtype=array), pl.Series("en_vector", vectors.astype(np.float32), dtype=array),
-        pl.Series("regions", [[{"id": "sichuan", "score": 1.0, "by": "term"}] if i < 40 else [] for i in range(n)]),
+        pl.Series("regions", [[{"id": "bashu", "score": 1.0, "by": "term"}] if i < 40 else [] for i in range(n)]),
     )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def live(frame: pl.DataFrame, **params: object) -> pl.DataFrame:
 
 
 def test_targets_are_met_and_the_rest_leaves() -> None:
-    kept = live(pool(), targets={"cuisine|*|sichuan": 5, "costume|tang": 4})
+    kept = live(pool(), targets={"cuisine|*|bashu": 5, "costume|tang": 4})
     clips = kept.group_by("cells").agg(pl.col("clip_id").n_unique())
     assert dict(zip((c[0] for c in clips["cells"].to_list()), clips["clip_id"].to_list(), strict=True)) == {"cuisine|living": 5, "costume|tang": 4}
     assert len(kept) == 18, "all captions of a clip go with it"
@@ -91,6 +92,17 @@ def test_what_is_lacking_and_wrong_targets() -> None:
     assert quota.lacking(items, {"cuisine": 3, "costume|tang": 1}) == {"cuisine": 2, "costume|tang": 1}
     with pytest.raises(RecipeError, match=r"a\|b\|c\|d"):
         STAGE.parse({"targets": {"a|b|c|d": 1}})
+
+
+def test_targets_of_a_recipe_are_checked_before_anything_runs() -> None:
+    head = "recipe: 1\nname: a\ninputs:\n  - {name: x, path: x.jsonl}\n"
+    steps = "steps: [normalize, match, theme, coverage, {balance: {targets: {'cusine|song': 5, 'festivals|tng|*': 3, 'costume|tang|bashuu': 1}}}]\n"
+    with pytest.raises(RecipeError) as e:
+        check_chain(parse(head + steps), stages.load())
+    for said in ("'cusine' in 'cusine|song'", "'cuisine'?", "era 'tng'", "'tang'?", "region 'bashuu'", "'bashu'?"):
+        assert said in e.value.message
+    assert "Value error" not in e.value.message
+    STAGE.parse({"targets": {"*|tang": 1, "none|qing|none": 1, "cuisine|living|*": 0}})
 
 
 def test_a_pool_is_compared_before_and_after(res: Resources, tmp_path: Path) -> None:

@@ -158,6 +158,30 @@ def test_captions_in_lists_are_all_kept(tmp_path: Path, write: Write) -> None:
         assert plain.load(path).frame.get_column("en").to_list() == ["A dancer in the hall\nA drum on the wall"]
 
 
+NESTED = (
+    {"zh": "唐代的舞者", "en": "a dancer"}, {"chinese": ["唐代的舞者"], "english": ["a dancer"]}, ["唐代的舞者", "a dancer"],
+    [{"lang": "en", "text": "a dancer"}, {"lang": "zh", "text": "唐代的舞者"}], [{"caption": "唐代的舞者"}, {"caption": "a dancer", "id": 7}],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("captions", NESTED)
+def test_captions_in_objects_go_where_they_say(tmp_path: Path, write: Write, captions: object) -> None:
+    paths = [write("n.jsonl", json.dumps({"id": "1", "captions": captions}, ensure_ascii=False).encode()), tmp_path / "n.parquet"]
+    pl.DataFrame([{"id": "1", "captions": captions}]).write_parquet(paths[1])
+    write("f/a.mp4", b"")
+    write("f/a.json", json.dumps({"captions": captions}, ensure_ascii=False).encode())
+    for path in (*paths, tmp_path / "f"):
+        assert plain.load(path).frame.select("zh", "en").row(0) == ("唐代的舞者", "a dancer"), path
+
+
+def test_braces_that_hold_no_captions(write: Write) -> None:
+    lines = ['{"id": "1", "caption": "[1] a dancer [2]"}', '{"id": "2", "caption": "[唐]"}', '{"id": "3", "caption": {"width": 3}}']
+    loaded = plain.load(write("b.jsonl", "\n".join(lines).encode()))
+    assert loaded.frame.get_column("en").to_list() == ["[1] a dancer [2]", None]
+    assert loaded.frame.get_column("zh").to_list() == [None, "[唐]"]
+    assert reasons(loaded.bad) == [(3, "no_caption")]
+
+
 def test_prompts_skip_comments(write: Write) -> None:
     loaded = plain.load(write("p.txt", "# 注释\n唐代长安的夜市\n\nA Song tea house\n".encode()))
     assert [r[1:] for r in rows_of(loaded)] == [("唐代长安的夜市", None), (None, "A Song tea house")]
@@ -188,6 +212,25 @@ def _tar(members: dict[str, bytes]) -> bytes:
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return out.getvalue()
+
+
+@pytest.mark.parametrize("key", ["text", "prompt", "caption", "captions"])
+def test_a_sidecar_of_json_may_call_its_caption_otherwise(write: Write, tmp_path: Path, key: str) -> None:
+    write("m/a.mp4", b"")
+    write("m/a.json", json.dumps({key: "a dancer in the hall", "license": "CC0-1.0"}).encode())
+    assert plain.load(tmp_path / "m").frame.select("en", "license").row(0) == ("a dancer in the hall", "CC0-1.0")
+
+
+def test_a_folder_of_texts_alone_says_how_to_read_it(write: Write, tmp_path: Path) -> None:
+    write("t/a.txt", b"a dancer")
+    with pytest.raises(DataError, match="no images or videos") as e:
+        plain.load(tmp_path / "t")
+    assert f"{tmp_path / 't'}/*.txt" in e.value.hint
+
+
+def test_a_list_in_json_lines_says_so(write: Write) -> None:
+    with pytest.raises(DataError, match=r"is named \.json"):
+        plain.load(write("l.jsonl", b'[{"en": "a dancer"}]'))
 
 
 def test_webdataset(write: Write, tmp_path: Path) -> None:
@@ -253,6 +296,8 @@ def test_a_glob_reads_every_file(write: Write, tmp_path: Path) -> None:
         (["编号", "视频", "描述", "英文说明", "备注"], {"zh": "描述", "en": "英文说明", "source_id": "编号", "uri": "视频"}),
         (["序号", "中文标题", "英文標題", "英文名"], {"zh": "中文标题", "en": "英文標題", "source_id": "序号"}),
         (["标题", "text"], {"caption": "text"}),
+        (["clip", "desc_cn", "description (English)"], {"clip_id": "clip", "zh": "desc_cn", "en": "description (English)"}),
+        (["caption_chs", "eng_caption", "描述（中文）"], {"zh": "caption_chs", "en": "eng_caption"}),
         (["标题", "en"], {"zh": "标题", "en": "en"}),
         (["zh", "en", "text"], {"zh": "zh", "en": "en"}),
         (["ZH-CN", "EN-US"], {"zh": "ZH-CN", "en": "EN-US"}),
@@ -288,6 +333,17 @@ def test_columns_that_nobody_reads_are_named(write: Write) -> None:
 
 def test_guessed_columns_are_printed(write: Write) -> None:
     assert "columns: zh ← zh, en ← en, source_id ← id" in plain.load(write("a.csv", csv_bytes(HANS, "utf-8"))).notes
+
+
+def test_a_header_that_does_not_decode_is_named(write: Write) -> None:
+    with pytest.raises(DataError, match=r"h\.csv: the header in line 1 cannot be read: not valid utf-8") as e:
+        plain.load(write("h.csv", b"\xffid,zh\xfe,en\n" + "1,唐代的舞者,a dancer\n2,宋代的茶,tea\n3,江上的船,a boat\n".encode()))
+    assert "encoding:" in e.value.hint
+
+
+def test_lines_before_the_header_may_be_empty(write: Write) -> None:
+    loaded = plain.load(write("e.csv", "\n \nid,zh\n1,唐代的舞者\n".encode()))
+    assert rows_of(loaded) == [("1", "唐代的舞者", None)]
 
 
 def test_two_columns_of_one_name_are_both_kept(write: Write) -> None:
