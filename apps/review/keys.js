@@ -1,10 +1,14 @@
-// A switch or a tick box keeps the keyboard after a click; the keys of the page would do nothing until one clicks elsewhere.
-export default function () {
+// The language of the page, for fonts and screen readers. And: a switch, a tick box or a list keeps the keyboard after a click; the keys of the
+// page would do nothing until one clicks elsewhere.
+export default function ({ data }) {
+  document.documentElement.lang = data.lang;
   if (window.leishuKeys) return;
   window.leishuKeys = true;
   const free = () => setTimeout(() => {
     const box = document.activeElement;
-    if (box instanceof HTMLInputElement && (box.type === "checkbox" || box.type === "radio")) box.blur();
+    if (!(box instanceof HTMLInputElement)) return;
+    const chosen = box.closest('[data-testid="stSelectbox"]') && box.getAttribute("aria-expanded") === "false" && !box.closest("form, [data-testid=stForm]");
+    if (box.type === "checkbox" || box.type === "radio" || chosen) box.blur();
   }, 150);
   // Only after the mouse: who walks with the Tab key wants to stay.
   document.addEventListener("pointerup", free, true);

@@ -28,6 +28,11 @@ POLICY = (
     "frame-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 
+DENIED = """403
+请打开 curate review serve 打印出来的完整网址（里面有 token=…），只用地址和端口进不来。
+Open the whole address that curate review serve has printed, with its token=…; the address and port alone let nobody in.
+"""
+
 
 class Guard:
     """Let in who has the token (in the address once, then in a cookie), and add the headers that keep pages at home."""
@@ -59,7 +64,7 @@ class Guard:
             answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), status_code=303)
             answer.set_cookie(self.cookie, self.token, httponly=True, samesite="lax", path="/")
         else:
-            answer = PlainTextResponse("403: open the address with the token that `curate review serve` has printed.\n", status_code=403)
+            answer = PlainTextResponse(DENIED, status_code=403)
         return await answer(scope, receive, self._with_headers(send))
 
     @staticmethod
@@ -103,6 +108,8 @@ def config(environment):
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "logger.level": "warning",
+        # Streamlit would print an address without the token, which lets nobody in.
+        "logger.hideWelcomeMessage": True,
     }
 
 

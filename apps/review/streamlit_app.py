@@ -18,14 +18,15 @@ FREE = ("lexicon", "prompts", "help")
 
 
 def remember(name, default=""):
-    """Keep a value in the address, so that a reload and a shared link open the same thing."""
-    if name not in st.session_state:
-        st.session_state[name] = st.query_params.get(name, default)
-    if st.session_state[name]:
-        st.query_params[name] = st.session_state[name]
-    elif name in st.query_params:
-        del st.query_params[name]
-    return st.session_state[name]
+    """A value that stays in the address and outlives the page."""
+    value = ui.kept(name, default)
+    ui.in_address(name)
+    return value
+
+
+def other_queue():
+    """What was open belongs to the queue that was left."""
+    st.session_state.update(pinned=None, ahead=0, mode=None, tag="", last=None, said=None)
 
 
 def who():
@@ -39,7 +40,8 @@ def who():
     name = remember("who")
     if name:
         return name
-    st.header(t("who.ask"))
+    st.header(t("who.ask"), anchor=False)
+    st.text(t("who.what"))
     known = [r["name"] for r in ui.store().reviewers()]
     with st.form("who-form"):
         typed = st.selectbox(t("who.new"), known, index=None, accept_new_options=True, key="who-typed", placeholder=t("who.type"))
@@ -69,18 +71,24 @@ def log_out():
     st.logout()
 
 
-def main():
-    locale = (st.context.locale or "zh").lower()
-    if st.query_params.get("lang") not in (*ui.LANGUAGES, None):
-        del st.query_params["lang"]
-    remember("lang", "zh" if locale.startswith("zh") else "en")
-    st.set_page_config(page_title=t("app"), layout="wide")
-    st.html(ui.CSS)
-    pages = {name: st.Page(f"views/{name}.py", title=t(f"page.{name}"), url_path=name, default=name == "queue") for name in PAGES}
-    st.session_state["_pages"] = pages
-    page = st.navigation(list(pages.values()))
+def aside(name, person, queues):
+    """The sidebar: who is reviewing, and which queue."""
     with st.sidebar:
-        st.segmented_control(t("language"), list(ui.LANGUAGES), format_func=ui.LANGUAGES.get, key="lang", required=True)
+        role = t(f"role.{person['role']}")
+        st.text(ui.named(t("who"), f"{name}（{role}）" if ui.lang() == "zh" else f"{name} ({role})"))
+        if os.environ.get("LEISHU_NAMES"):
+            st.button(t("who.change"), on_click=leave)
+        else:
+            st.button(t("who.logout"), on_click=log_out)
+        if queues:
+            if ui.kept("queue", queues[0]) not in queues:
+                st.session_state["queue"] = queues[0]
+            ui.in_address("queue")
+            st.selectbox(t("queue"), queues, key="queue", on_change=other_queue)
+
+
+def work(page):
+    """Everything that needs a person."""
     name = who()
     if name is None:
         return
@@ -93,21 +101,34 @@ def main():
         # It may have been pushed a moment ago.
         ui.queues.clear()
         queues = [q["queue"] for q in ui.queues()]
-    with st.sidebar:
-        st.text(f"{t('who')}: {name} ({t('role.' + person['role'])})")
-        if os.environ.get("LEISHU_NAMES"):
-            st.button(t("who.change"), on_click=leave)
-        else:
-            st.button(t("who.logout"), on_click=log_out)
-        if queues:
-            if remember("queue", queues[0]) not in queues:
-                st.session_state["queue"] = queues[0]
-            st.selectbox(t("queue"), queues, key="queue")
+    aside(name, person, queues)
     if not queues and page.url_path not in FREE:
         st.info(t("queue.none"))
         return
     page.run()
-    ui.free_keys()
+
+
+def main():
+    locale = (st.context.locale or "zh").lower()
+    if st.query_params.get("lang") not in (*ui.LANGUAGES, None):
+        del st.query_params["lang"]
+    remember("lang", "zh" if locale.startswith("zh") else "en")
+    st.set_page_config(page_title=t("app"), layout="wide")
+    st.html(ui.CSS)
+    pages = {name: st.Page(f"views/{name}.py", title=t(f"page.{name}"), url_path=name, default=name == "queue") for name in PAGES}
+    st.session_state["_pages"] = pages
+    page = st.navigation(list(pages.values()))
+    with st.container(key="title"):
+        st.title(page.title, anchor=False)
+    with st.sidebar:
+        st.segmented_control(t("language"), list(ui.LANGUAGES), format_func=ui.LANGUAGES.get, key="lang", required=True)
+    try:
+        work(page)
+    except CurateError as e:
+        st.error(t("trouble"))
+        st.text(e.message)
+        st.button(t("trouble.again"))
+    ui.page_set_up()
 
 
 main()

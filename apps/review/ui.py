@@ -19,6 +19,10 @@ from curate.review.store import ReviewStore
 HERE = Path(__file__).resolve().parent
 LANGUAGES = {"zh": "中文", "en": "English"}
 MOST = 4000
+# From this share of equal characters on, two texts are shown as one with its differences.
+LIKE = 0.6
+# Comparing takes time with the square of the length.
+COMPARED = 600
 CSS = """<style>
 .cap{font-size:1.25rem;line-height:1.75;overflow-wrap:anywhere;white-space:pre-wrap;unicode-bidi:isolate;max-height:22rem;overflow-y:auto}
 .cap.small{font-size:.95rem;line-height:1.5}
@@ -26,9 +30,13 @@ CSS = """<style>
 .cap .f-error{background:#c6282833}.cap .f-warning{background:#e0a10040}.cap .f-review{background:#5c6bc033}
 .cap .out{background:#c6282833;text-decoration:line-through}.cap .in{background:#2e7d3240}
 .cap .hid{border:1px solid #8886;border-radius:3px;font:600 .7rem monospace;padding:0 3px;margin:0 1px}
-.cap rt{font-size:.55em;color:#777}
+.cap rt{font-size:.55em;color:#6b6b6b}
+.st-key-title{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .tag{display:inline-block;border:1px solid #8886;border-radius:1rem;padding:0 .6rem;margin:0 .3rem .3rem 0;font-size:.85rem}
-.st-key-decide button{min-width:7rem}
+.lead{font-size:.85rem;margin-right:.4rem}
+.st-key-decide button{min-width:6rem}
+[data-testid="stCaptionContainer"]{color:#5c5c5c}
+@media (hover:none) and (pointer:coarse){button kbd{display:none}.st-key-decide button{min-width:4.5rem}}
 [data-testid="stMainBlockContainer"]{padding-top:3.5rem;max-width:1250px}
 @media (max-width:640px){[data-testid="stMainBlockContainer"]{padding-top:4.5rem}}
 </style>"""
@@ -59,6 +67,25 @@ def strings():
 def lang():
     """The language of the interface."""
     return st.session_state.get("lang", "zh")
+
+
+def kept(name, default=""):
+    """A widget's value: as it is, as it was when its page was left (Streamlit forgets it then), from the address, or the default."""
+    state = st.session_state
+    memory = state.setdefault("_kept", {})
+    if name not in state:
+        state[name] = memory[name] if name in memory else st.query_params.get(name, default)
+    memory[name] = state[name]
+    return state[name]
+
+
+def in_address(name, silent=""):
+    """Keep a value in the address, so that a reload and a shared link open the same thing."""
+    value = st.session_state[name]
+    if value and value != silent:
+        st.query_params[name] = value
+    elif name in st.query_params:
+        del st.query_params[name]
 
 
 def t(key, **values):
@@ -104,6 +131,8 @@ def component(name, markup, css):
 
 def label(axis, ident):
     """The name of a theme or an era."""
+    if ident == "none":
+        return t("none")
     try:
         return taxonomy().label(axis, ident, lang())
     except KeyError:
@@ -122,8 +151,13 @@ def tag_name(tag):
         theme, _, era = value.partition("|")
         return f"{label('themes', theme)} × {label('eras', era)}"
     if axis in ("theme", "era"):
-        return f"{t(axis + 's')}: {label(axis + 's', value)}"
-    return f"{t('why')}: {t('why.' + value)}" if axis == "why" else f"{t('flags')}: {check_name(value)}"
+        return named(t(axis + "s"), label(axis + "s", value))
+    return named(t("why"), t(f"why.{value}")) if axis == "why" else named(t("flags"), check_name(value))
+
+
+def named(name, value):
+    """A name and what it stands for, with the colon of the language."""
+    return f"{name}：{value}" if lang() == "zh" else f"{name}: {value}"
 
 
 def esc(text):
@@ -138,7 +172,14 @@ def _ruby(text):
     return "".join(f"<ruby>{esc(s.text)}<rt>{esc(s.reading)}</rt></ruby>" if s.reading else _visible(s.text) for s in display.syllables(text))
 
 
-def caption_html(text, marks=(), script="as_read", pinyin=False, small=False):
+def language_of(lang, script="", written=None):
+    """The language of a caption as browsers and screen readers know it; it decides between Chinese and Japanese shapes too."""
+    if lang != "zh":
+        return lang
+    return "zh-Hant" if script == "hant" or (script != "hans" and written == "hant") else "zh-Hans"
+
+
+def caption_html(text, marks=(), script="as_read", pinyin=False, small=False, lang="", written=None):
     """A caption with its highlights, as escaped HTML."""
     out = []
     for piece in display.pieces(text[:MOST], marks):
@@ -150,15 +191,16 @@ def caption_html(text, marks=(), script="as_read", pinyin=False, small=False):
             title = "\n".join(dict.fromkeys(f"{m['label']} — {m['gloss']}" if m["gloss"] else m["label"] for m in hits))
             inner = f'<span class="{esc(classes)}" title="{esc(title)}">{inner}</span>'
         out.append(inner)
-    return f'<div class="cap{" small" if small else ""}" dir="auto">{"".join(out)}</div>'
+    language = f' lang="{language_of(lang, script, written)}"' if lang else ""
+    return f'<div class="cap{" small" if small else ""}" dir="auto"{language}>{"".join(out)}</div>'
 
 
-def caption(text, marks=(), script="as_read", pinyin=False, small=False):
-    """Draw a caption."""
+def caption(text, marks=(), script="as_read", pinyin=False, small=False, lang="", written=None):
+    """Draw a caption; ``written`` is the script that it was written in."""
     if not text:
         st.caption(t("missing.text"))
         return
-    st.html(caption_html(text, marks, script, pinyin, small))
+    st.html(caption_html(text, marks, script, pinyin, small, lang, written))
     hidden = sum(bool(name) for _, name in display.hidden(text[:MOST]))
     if hidden:
         st.caption(t("hidden", n=hidden))
@@ -166,16 +208,44 @@ def caption(text, marks=(), script="as_read", pinyin=False, small=False):
         st.caption(t("long", n=MOST, total=len(text)))
 
 
-def difference(before, after):
+# Elements that say by themselves, to a screen reader too, what goes and what comes.
+_KINDS = {"same": "span", "out": "del", "in": "ins"}
+
+
+def _changes_html(found, lang=""):
+    parts = [f'<{_KINDS[c.kind]} class="{c.kind}">{_visible(c.text)}</{_KINDS[c.kind]}>' for c in found]
+    language = f' lang="{language_of(lang)}"' if lang else ""
+    return f'<div class="cap small" dir="auto"{language}>{"".join(parts)}</div>'
+
+
+def difference(before, after, lang=""):
     """Draw what differs between two texts."""
-    kinds = {"same": "", "out": "out", "in": "in"}
-    parts = [f'<span class="{kinds[c.kind]}">{_visible(c.text)}</span>' for c in display.changes(before[:MOST], after[:MOST])]
-    st.html(f'<div class="cap small" dir="auto">{"".join(parts)}</div>')
+    st.html(_changes_html(display.changes(before[:MOST], after[:MOST]), lang))
 
 
-def tags(words):
-    """Draw small labels."""
-    st.html("".join(f'<span class="tag">{_visible(str(w)[:120])}</span>' for w in words))
+def beside(mine, other, lang):
+    """Draw another record's text: with the differences where it is nearly the same as mine, else as it is."""
+    if mine == other:
+        st.caption(t("near.identical", lang=t(lang)))
+        return
+    found = display.changes(mine, other) if max(len(mine), len(other)) <= COMPARED else []
+    same = sum(len(c.text) for c in found if c.kind == "same")
+    if found and 2 * same >= LIKE * (len(mine) + len(other)):
+        st.html(_changes_html(found, lang))
+    else:
+        caption(other, small=True, lang=lang)
+
+
+def places(pairs):
+    """Draw the words a flag is about, each with what is suggested for it."""
+    lines = [f'<span class="tag">{_visible(a[:120])}</span>' * bool(a) + (f" → {_visible(b[:200])}" if b else "") for a, b in pairs]
+    st.html("".join(f'<div class="cap small" dir="auto">{x}</div>' for x in dict.fromkeys(lines) if x))
+
+
+def tags(words, before=""):
+    """Draw small labels, with a word before them that says what they are."""
+    lead = f'<span class="lead">{esc(named(before, ""))}</span>' if before else ""
+    st.html(lead + "".join(f'<span class="tag">{_visible(str(w)[:120])}</span>' for w in words))
 
 
 def clip(media, key):
@@ -210,9 +280,9 @@ def totals(state):
             st.metric(t(f"total.{name}"), number(state[name]), width="content")
 
 
-def free_keys():
-    """Give the keys back to the page after a click on a switch or a tick box, which would keep them."""
-    component("keys", "<span></span>", "")(key="free-keys")
+def page_set_up():
+    """Tell the browser the page's language, and give the keys back to the page after a click on a switch or a tick box, which would keep them."""
+    component("keys", "<span></span>", "")(data={"lang": "zh-Hans" if lang() == "zh" else "en"}, key="free-keys")
 
 
 def when(stamp):

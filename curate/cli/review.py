@@ -143,4 +143,4 @@ def serve(
 
     place = prepare(workspace, store, port, address, token, lead)
     note(f"review: {place.url}")
-    command(place)
+    raise typer.Exit(command(place))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from curate import index
+from curate.checks import knowledge
 from curate.display import on_original, place_map, rewritten
 from curate.errors import UsageError
 from curate.knowledge.lexicon import Lexicon
@@ -153,6 +155,14 @@ def _item(row: Mapping[str, Any], queue: str, overlap: int, lexicon: Lexicon, me
     )  # fmt: skip
 
 
+@lru_cache(maxsize=1)
+def _sources() -> Mapping[tuple[str, str], str]:
+    """Where the facts behind the flags stand, by check and note."""
+    known = knowledge.load()
+    tables = {"anachronism": (known.not_before, known.not_after), "confusion": (known.confusables,)}
+    return {(check, row.note_en): row.source for check, some in tables.items() for table in some for row in table.rows}  # type: ignore[attr-defined]
+
+
 def _ids(labels: Iterable[Any] | None) -> list[str]:
     return [x["id"] if isinstance(x, Mapping) else str(x) for x in labels or ()]
 
@@ -170,11 +180,12 @@ def _marks(row: Mapping[str, Any], lexicon: Lexicon) -> tuple[list[dict[str, Any
         label = " ".join(x for x in (entry.zh_hans, entry.pinyin, entry.en) if x) or t["term_id"]
         marks.append({"lang": t["lang"], "start": at[0], "end": at[1], "kind": "term", "id": entry.id, "label": label, "gloss": entry.gloss_en})
     flags: list[dict[str, Any]] = []
+    sources = _sources()
     spans: dict[str, list[tuple[int, int, str]]] = {"zh": [], "en": []}
     for f in row.get("flags") or ():
         lang = f["lang"] if f["lang"] in texts else "zh"
         at = on_original(places[lang], f["start"], f["end"])
-        flags.append({**f, "text": texts[lang][at[0] : at[1]] if at else ""})
+        flags.append({**f, "text": texts[lang][at[0] : at[1]] if at else "", "source": sources.get((f["check"], f["note_en"]), "")})
         if at:
             marks.append({"lang": lang, "start": at[0], "end": at[1], "kind": "flag", "id": f["check"], "label": f["note"] or "", "gloss": f["note_en"] or "",
                           "severity": f["severity"]})  # fmt: skip

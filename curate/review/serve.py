@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -45,14 +46,17 @@ def prepare(workspace: Path, store: str | None, port: int, address: str, token: 
     Raises:
         MissingExtra: Streamlit is not installed.
         DataError: there is no workspace.
-        UsageError: the token is too short.
+        UsageError: the token is too short, or the port is taken.
     """
     if find_spec("streamlit") is None:
         raise need_extra("streamlit", "review")
     if not workspace.is_dir():
         raise DataError(f"no workspace at {workspace}", hint="make demo, or curate run RECIPE")
+    if store_url(workspace, store) == str(workspace / "review.sqlite") and not any((workspace / x).exists() for x in ("runs", "review.sqlite")):
+        raise DataError(f"{workspace} is no workspace: nothing was run in it", hint="curate run RECIPE makes one beside the recipe")
     if token is not None and len(token) < 8:
         raise UsageError("the token has fewer than 8 characters", hint="leave it out to get a random one")
+    _free(address, port)
     key = token or secrets.token_urlsafe(18)
     target = open_store(workspace, store)
     for name in leads:
@@ -64,6 +68,16 @@ def prepare(workspace: Path, store: str | None, port: int, address: str, token: 
     }  # fmt: skip
     host = "127.0.0.1" if address in LOCAL else address
     return Place(f"http://{host}:{port}/?token={key}", environment)
+
+
+def _free(address: str, port: int) -> None:
+    """Refuse a port that cannot be listened on, before an address is printed that would open something else."""
+    try:
+        socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET).close()
+    except OSError as e:
+        raise UsageError(
+            f"cannot listen on {address}, port {port}: {e.strerror}", hint="is the app running already? else choose another --port"
+        ) from e
 
 
 def command(place: Place) -> int:

@@ -87,6 +87,11 @@ class ReviewStore(Desk):
         kind = _network_mount(path)
         if kind:
             raise CurateError(f"{path} is on a {kind} file system, where SQLite can lose decisions", hint="use a local folder, or PostgreSQL")
+        if path.is_file():
+            with path.open("rb") as file:
+                begins = file.read(15)
+            if begins not in (b"", b"SQLite format 3"):
+                raise DataError(f"{path} is no review store: it is not a SQLite file", hint="name another with --store, or move it away")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file = path.with_name(path.name + ".lock")
         engine = self._sql.create_engine(f"sqlite:///{path}", pool_size=4, max_overflow=64, connect_args={"timeout": 30, "check_same_thread": False})
@@ -508,18 +513,20 @@ class ReviewStore(Desk):
         with self._read() as c:
             return self._newest(c, item, reviewer_name(reviewer), kind)
 
-    def log(self, item: str | None = None, reviewer: str | None = None, limit: int = 50) -> Rows:
+    def log(self, item: str | None = None, reviewer: str | None = None, limit: int = 50, queue: str | None = None) -> Rows:
         """Return decisions, newest first, undone and replaced ones too.
 
         Args:
             item: only on this item.
             reviewer: only by this reviewer.
             limit: at most so many.
+            queue: only on items of this queue.
         """
-        where = " AND ".join(x for x in ("item_id = :i" if item else "", "reviewer = :r" if reviewer else "") if x) or "1 = 1"
+        within = "item_id IN (SELECT item_id FROM items WHERE queue = :q)" if queue else ""
+        where = " AND ".join(x for x in ("item_id = :i" if item else "", "reviewer = :r" if reviewer else "", within) if x) or "1 = 1"
         sql = f"SELECT {_DECISION} FROM decisions WHERE {where} ORDER BY created_at DESC, decision_id DESC LIMIT :n"
         with self._read() as c:
-            return self._plain(self._rows(c, sql, {"i": item, "r": reviewer and reviewer_name(reviewer), "n": limit}))
+            return self._plain(self._rows(c, sql, {"i": item, "r": reviewer and reviewer_name(reviewer), "n": limit, "q": queue}))
 
     def decisions(self, queue: str, history: bool = False, live: bool = False) -> pl.DataFrame:
         """Return the decisions of a queue.

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from curate.checks import knowledge
 from curate.cli import build
 from curate.errors import DataError, UsageError
 from curate.knowledge.lexicon import Lexicon
@@ -72,6 +73,10 @@ def test_flags_on_traditional_text_and_their_rewrites(lexicon: Lexicon) -> None:
     marks, flags, suggestion = reviewpush._marks(row, lexicon)
     assert [f["text"] for f in flags] == ["辮子", "queue"]
     assert suggestion == {"zh": "唐代的　宮女留著「高髻」。", "agent": "check"}
+    fact = knowledge.load().not_before.rows[0]
+    row["flags"] = [{**row["flags"][0], "note": fact.note_zh, "note_en": fact.note_en}]  # type: ignore[attr-defined]
+    assert [f["source"] for f in flags] == ["", ""], "a note of one's own has no source"
+    assert [f["source"] for f in reviewpush._marks(row, lexicon)[1]] == [fact.source], "a shipped fact says where it stands"  # type: ignore[attr-defined]
     assert [(m["kind"], m["severity"]) for m in marks] == [("flag", "error")] * 2
 
 

@@ -442,3 +442,16 @@ def test_another_database_is_refused() -> None:
 
 def test_there_are_nine_reasons_for_nine_keys() -> None:
     assert len(REASONS) == len(set(REASONS)) == 9
+
+
+def test_the_log_of_one_queue(store: ReviewStore) -> None:
+    store.add_items([*make_items(1, "a"), *make_items(1, "b")])
+    for queue in ("a", "b"):
+        store.record(Decision(make_items(1, queue)[0].item_id, "李", "accept"))
+    assert [r["item_id"] for r in store.log(reviewer="李", queue="a")] == [make_items(1, "a")[0].item_id]
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "review.sqlite").write_text("notes")
+    with pytest.raises(DataError, match="no review store"):
+        ReviewStore(tmp_path / "review.sqlite")

@@ -41,16 +41,16 @@ def dispute(item):
     """One item, what everybody said, and the ways to settle it."""
     with st.container(border=True):
         for lang in ("zh", "en"):
-            ui.caption(item.shown.get(lang), [m for m in item.shown.get("marks", ()) if m["lang"] == lang], small=True)
+            ui.caption(item.shown.get(lang), [m for m in item.shown.get("marks", ()) if m["lang"] == lang], small=True, lang=lang)
         said = {}
         for r in ui.store().log(item.item_id):
             if r["kind"] == "review":
                 said.setdefault(r["reviewer"], r)
         for name, r in sorted(said.items()):
             words = [t(f"verdict.{r['verdict']}"), *(t(f"reason.{x}") for x in r["labels"])]
-            st.text(f"{name}: {', '.join(words)}{' · ' + r['note'] if r['note'] else ''}")
+            st.text(ui.named(name, t("comma").join(words) + (f" · {r['note']}" if r["note"] else "")))
             for lang, new in r["edits"].items():
-                ui.difference(str(item.shown.get(lang) or ""), str(new))
+                ui.difference(str(item.shown.get(lang) or ""), str(new), lang)
         if S["_person"]["role"] != "lead":
             return
         with st.container(horizontal=True):
@@ -77,6 +77,7 @@ def main():
                     st.metric(t(f"agree.{name}"), "–" if f["value"] is None else f"{f['value']:.2f}", width="content")
                     st.caption("" if f["value"] is None else f"[{f['low']:.2f}, {f['high']:.2f}]")
         st.caption(t("agree.interval"))
+        st.caption(t("agree.read"))
         left, right = st.columns(2)
         with left:
             st.text(t("agree.cohen"))

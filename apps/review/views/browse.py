@@ -26,27 +26,18 @@ def pool(queue, count):
     return plain.pool(plain.from_rows(rows)) if rows else None
 
 
-def kept(name, default):
-    """A filter, in the address."""
-    if name not in S:
-        S[name] = st.query_params.get(name, default)
-    return name
-
-
 def show_filters(tags):
-    if kept("b_tag", "") and S.b_tag not in ("", *tags):
+    ui.kept("b_q")
+    if ui.kept("b_tag") not in ("", *tags):
         S.b_tag = ""
-    if S[kept("b_state", "all")] not in STATES:
+    if ui.kept("b_state", "all") not in STATES:
         S.b_state = "all"
     left, middle, right = st.columns([3, 3, 4])
-    left.text_input(t("search"), key=kept("b_q", ""))
+    left.text_input(t("search"), key="b_q")
     middle.selectbox(t("filter"), ["", *tags], key="b_tag", format_func=lambda x: f"{ui.tag_name(x)} ({tags[x]})" if x else t("filter.all"))
     right.segmented_control(t("state"), STATES, key="b_state", format_func=lambda s: t(f"state.{s}"), required=True)
     for name in ("b_q", "b_tag", "b_state"):
-        if S[name] and S[name] != "all":
-            st.query_params[name] = S[name]
-        elif name in st.query_params:
-            del st.query_params[name]
+        ui.in_address(name, "all")
 
 
 def found(page):
@@ -108,7 +99,7 @@ def bulk(items):
         if S.get("b_preview") and picked:
             st.text(t("bulk.ask", n=len(picked), verdict=t(f"verdict.{verdict}")))
             for i in picked:
-                ui.caption(i.shown.get("zh") or i.shown.get("en"), small=True)
+                ui.caption(i.shown.get("zh") or i.shown.get("en"), small=True, lang="zh" if i.shown.get("zh") else "en")
             st.button(t("bulk.do"), type="primary", on_click=do_bulk, args=([i.item_id for i in picked], verdict, reason))
         if S.get("b_said"):
             st.info(S.b_said)
@@ -124,7 +115,7 @@ def tick_page(ids):
 def main():
     tags = ui.queue_tags(S.queue)
     show_filters(tags)
-    page = int(S.get("b_page", 1))
+    page = int(ui.kept("b_page", 1))
     total, items = found(page)
     pages = max(1, math.ceil(total / SIZE))
     if page > pages:
@@ -141,7 +132,7 @@ def main():
             with text:
                 for lang in ("zh", "en"):
                     if i.shown.get(lang):
-                        ui.caption(i.shown[lang], [m for m in i.shown.get("marks", ()) if m["lang"] == lang], small=True)
+                        ui.caption(i.shown[lang], [m for m in i.shown.get("marks", ()) if m["lang"] == lang], small=True, lang=lang)
             go.button(t("open"), key=f"open-{i.item_id}", on_click=open_item, args=(i.item_id,))
     st.number_input(t("page"), 1, pages, key="b_page")
     if S.pop("goto", None):

@@ -27,7 +27,8 @@ def hits(query):
 def main():
     query = st.text_input(t("lexicon.find"), key="l_q").strip()
     found = hits(query[:80]) if query else []
-    st.caption(t("lexicon.count", n=ui.number(len(ui.lexicon().terms)), found=ui.number(len(found))))
+    count = ui.number(len(ui.lexicon().terms))
+    st.caption(t("lexicon.count", n=count, found=ui.number(len(found))) if query else t("lexicon.all", n=count))
     for e in found[:MOST]:
         with st.container(border=True):
             st.text(f"{e.zh_hans} {e.zh_hant if e.zh_hant != e.zh_hans else ''} {e.pinyin} · {e.en}")
@@ -36,16 +37,22 @@ def main():
     st.subheader(t("lexicon.propose"), anchor=False)
     with st.form("propose", clear_on_submit=True):
         values = {
-            "zh_hans": st.text_input(t("lexicon.zh")),
-            "en": st.text_input(t("lexicon.en")),
+            "zh_hans": st.text_input(t("lexicon.must", name=t("lexicon.zh"))),
+            "en": st.text_input(t("lexicon.must", name=t("lexicon.en"))),
             "pinyin": st.text_input(t("lexicon.pinyin")),
-            "theme": st.selectbox(t("themes"), ui.taxonomy().theme_ids, format_func=lambda x: ui.label("themes", x)),
-            "gloss_en": st.text_input(t("lexicon.gloss")),
+            "theme": st.selectbox(
+                t("lexicon.must", name=t("themes")),
+                ui.taxonomy().theme_ids,
+                format_func=lambda x: ui.label("themes", x),
+                index=None,
+                placeholder=t("choose"),
+            ),
+            "gloss_en": st.text_input(t("lexicon.must", name=t("lexicon.gloss"))),
             "source": st.text_input(t("lexicon.source")),
         }
         sent = st.form_submit_button(t("lexicon.send"))
     if sent:
-        if all(values[n].strip() for n in ("zh_hans", "en", "gloss_en")):
+        if all((values[n] or "").strip() for n in ("zh_hans", "en", "theme", "gloss_en")):
             ui.store().propose(S.who, values)
             st.success(t("lexicon.sent"))
         else:

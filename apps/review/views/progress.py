@@ -26,4 +26,7 @@ rows = [
      t("col.seconds"): r["seconds"], t("col.last"): ui.when(r["last"])}
     for r in people
 ]  # fmt: skip
-st.dataframe(rows, hide_index=True)
+if rows:
+    st.dataframe(rows, hide_index=True)
+else:
+    st.caption(t("progress.none"))

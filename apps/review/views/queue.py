@@ -24,13 +24,9 @@ def me():
 
 def filtered():
     """The tag that narrows the queue, kept in the address."""
-    if "tag" not in S:
-        S.tag = st.query_params.get("tag", "")
-    if S.tag:
-        st.query_params["tag"] = S.tag
-    elif "tag" in st.query_params:
-        del st.query_params["tag"]
-    return S.tag or None
+    tag = ui.kept("tag")
+    ui.in_address("tag")
+    return tag or None
 
 
 def leases():
@@ -50,8 +46,8 @@ def drop(ident):
 
 
 def history():
-    """My items with a decision, the newest first, each once."""
-    rows = ui.store().log(reviewer=me(), limit=200)
+    """My items of this queue with a decision, the newest first, each once."""
+    rows = ui.store().log(reviewer=me(), limit=200, queue=S.queue)
     ids = list(dict.fromkeys(r["item_id"] for r in rows if r["kind"] == "review"))
     newest = {}
     for r in rows:
@@ -198,9 +194,9 @@ def moves():
 def texts(item):
     """Both captions side by side, in the script the reader wants."""
     with st.container(horizontal=True):
-        script = st.segmented_control(
-            t("script"), ["as_read", "hans", "hant"], default="as_read", key="script", format_func=lambda s: t(f"script.{s}"), required=True
-        )
+        ui.kept("script", "as_read")
+        script = st.segmented_control(t("script"), ["as_read", "hans", "hant"], key="script", format_func=lambda s: t(f"script.{s}"), required=True)
+        ui.kept("pinyin", False)
         pinyin = st.toggle(t("pinyin"), key="pinyin")
     left, right = st.columns(2)
     for column, lang in ((left, "zh"), (right, "en")):
@@ -208,26 +204,33 @@ def texts(item):
             st.caption(f"{t(lang)} · {t('origin.' + str(item.shown.get(f'{lang}_origin') or 'unknown'))}")
             marks = [m for m in item.shown.get("marks", ()) if m["lang"] == lang]
             chinese = lang == "zh"
-            ui.caption(item.shown.get(lang), marks, script if chinese else "as_read", pinyin and chinese)
+            ui.caption(
+                item.shown.get(lang), marks, script if chinese else "as_read", pinyin and chinese, lang=lang, written=item.shown.get("zh_script")
+            )
 
 
 def flags(item):
-    st.subheader(t("flags"), anchor=False)
-    found = item.shown.get("flags", ())
-    if not found:
+    st.subheader(t("flags.title"), anchor=False)
+    together = {}
+    for f in item.shown.get("flags", ()):
+        note = (f["note"] if ui.lang() == "zh" else f["note_en"]) or f["note"] or ""
+        together.setdefault((f["severity"], f["check"], note, f.get("source") or ""), []).append((f["text"] or "", str(f["suggestion"] or "")))
+    if not together:
         st.caption(t("flag.none"))
-    for f in found:
+    for (severity, check, note, source), found in together.items():
         with st.container(border=True):
-            ui.tags([t(f"severity.{f['severity']}"), ui.check_name(f["check"]), *([f["text"][:60]] if f["text"] else [])])
-            st.text((f["note"] if ui.lang() == "zh" else f["note_en"]) or f["note"] or "")
-            if f["suggestion"]:
+            ui.tags([t(f"severity.{severity}"), ui.check_name(check)])
+            st.text(note)
+            if any(new for _, new in found):
                 st.caption(t("suggest"))
-                ui.caption(str(f["suggestion"]), small=True)
+            ui.places(found)
+            if source:
+                st.text(ui.named(t("flag.source"), source))
     changed = {k: v for k, v in item.suggestion.items() if k in ("zh", "en")}
     if changed:
         st.caption(t("suggest.diff"))
         for lang, text in changed.items():
-            ui.difference(item.shown.get(lang) or "", text)
+            ui.difference(item.shown.get(lang) or "", text, lang)
         start = {lang: changed.get(lang, item.shown.get(lang) or "") for lang in ("zh", "en")}
         st.button(t("suggest.use"), key="use", on_click=begin_edit, args=(item, start))
 
@@ -236,15 +239,21 @@ def background(item):
     """Neighbours and provenance."""
     with st.expander(t("near"), expanded=any(n["why"] != "near" for n in item.shown.get("near", ()))):
         for n in item.shown.get("near", ()):
-            st.caption(f"{t('near.' + n['why'])} · {n['score']:.2f}")
+            st.caption(f"{t('near.' + n['why'])} · {t('near.score', score=n['score'])}")
             for lang in ("zh", "en"):
                 if n[lang]:
-                    ui.caption(n[lang], small=True)
-        if not item.shown.get("near"):
-            st.caption(t("near.none"))
+                    ui.beside(item.shown.get(lang) or "", n[lang], lang)
+        st.caption(t("near.marks" if item.shown.get("near") else "near.none"))
     with st.expander(t("from")):
         for name, value in {**item.shown.get("from", {}), "record": item.record_id}.items():
-            st.text(f"{t('from.' + name)}: {value if value is not None else '–'}")
+            st.text(ui.named(t(f"from.{name}"), value if value is not None else "–"))
+
+
+def newcomer():
+    """Whether the reviewer has not decided anything yet; asked once."""
+    if "newcomer" not in S:
+        S.newcomer = not ui.store().log(reviewer=me(), limit=1)
+    return S.newcomer
 
 
 def head(item):
@@ -256,7 +265,7 @@ def head(item):
             st.caption(t("last", verdict=t(f"verdict.{S.last[0]}")))
     if tag:
         with st.container(horizontal=True):
-            ui.tags([ui.tag_name(tag)])
+            ui.tags([ui.tag_name(tag)], t("filter"))
             st.button(t("queue.all"), key="all", on_click=lambda: S.update(tag="", ahead=0))
     said = S.get("said")
     if said:
@@ -268,7 +277,7 @@ def head(item):
             st.info(f"{t('past')} {t('past.was', verdict=t('verdict.' + newest['verdict']))}")
             if newest["edits"]:
                 for lang, text in newest["edits"].items():
-                    ui.difference(str(item.shown.get(lang) or ""), str(text))
+                    ui.difference(str(item.shown.get(lang) or ""), str(text), lang)
 
 
 def draw(item):
@@ -290,7 +299,9 @@ def draw(item):
         flags(item)
     with right:
         background(item)
-        ui.tags([ui.label("themes", x) for x in item.shown.get("themes", ())] + [ui.label("eras", x) for x in item.shown.get("eras", ())])
+        for axis in ("themes", "eras"):
+            if item.shown.get(axis):
+                ui.tags([ui.label(axis, x) for x in item.shown[axis]], t(axis))
 
 
 def main():
@@ -312,7 +323,9 @@ def main():
             S[f"reason-{reason}"] = False
         if S.get("mode") is None and writing.has_edit(ui.store().draft(item.item_id, me())):
             S.mode = "edit"
-    ui.tags([t(f"why.{w}") for w in item.why.split("|") if w])
+    if not S.get("last") and newcomer():
+        st.caption(t("first"))
+    ui.tags([t(f"why.{w}") for w in item.why.split("|") if w], t("why"))
     with st.container(key=f"item-{item.item_id}"):
         draw(item)
 
