@@ -212,6 +212,8 @@ def _explain(e: ValidationError, text: str, where: str) -> RecipeError:
             hints.append(did_you_mean(loc[-1], _fields_at(err["loc"])))
         elif err["type"] == "missing":
             lines.append(f"{where}: {name!r} is missing")
+        elif err["type"] == "value_error":
+            lines.append(f"{place}: {name}: {err['ctx']['error']}")
         else:
             lines.append(f"{place}: {name}: {err['msg']} (got {err.get('input')!r})")
     return RecipeError("\n".join(lines), hint=" ".join(dict.fromkeys(hints)))
@@ -266,8 +268,12 @@ def load(path: Path) -> tuple[Recipe, str]:
         near = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         hint = did_you_mean(path.name, near) if near else "write one with: curate init"
         raise RecipeError(f"no recipe at {path}", hint=hint) from e
-    except (UnicodeDecodeError, IsADirectoryError, PermissionError) as e:
-        raise RecipeError(f"cannot read the recipe {path}: {e}") from e
+    except IsADirectoryError as e:
+        near = sorted(str(p) for p in path.glob("*.y*ml"))
+        raise RecipeError(f"{path} is a folder, not a recipe", hint=did_you_mean(str(path / "recipe.yaml"), near) if near else "curate init") from e
+    except (UnicodeDecodeError, PermissionError) as e:
+        why = e.strerror if isinstance(e, PermissionError) else "it is not UTF-8"
+        raise RecipeError(f"cannot read the recipe {path}: {why}", hint="a recipe is a YAML file in UTF-8; curate init writes one") from e
     return parse(text, str(path)), text
 
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from curate.data import PACKAGE
-from curate.errors import UsageError
+from curate.errors import UsageError, did_you_mean
 from curate.workspace import write_atomic
 
 TEMPLATE = PACKAGE / "recipes" / "template.yaml"
@@ -32,7 +32,8 @@ def scaffold(folder: Path, data: Path | None) -> list[Path]:
     if recipe.exists():
         raise UsageError(f"{recipe} is there already", hint="choose another folder")
     if data is not None and not data.exists():
-        raise UsageError(f"no data at {data}")
+        near = [p.name for p in data.parent.iterdir()] if data.parent.is_dir() else []
+        raise UsageError(f"no data at {data}", hint=did_you_mean(data.name, near) if near else f"the folder {data.parent} does not exist")
     folder.mkdir(parents=True, exist_ok=True)
     files = [recipe]
     path = _relative(data, folder) if data is not None else "captions.jsonl"

@@ -10,8 +10,11 @@ from curate.balance import quota
 from curate.errors import DataError, RecipeError
 from curate.knowledge.taxonomy import Taxonomy
 from curate.recipe import parse_yaml
+from curate.stages.balance import items
+from curate.workspace import Workspace
 
 AXES = ("theme", "era", "region")
+SHOWN = 6
 EXAMPLE = ("cuisine", "song", "bashu")
 
 
@@ -47,6 +50,25 @@ def read(path: Path, taxonomy: Taxonomy, axes: int = 2) -> dict[str, int]:
             raise DataError(f"{path}: {name!r} is named twice")
         out[name] = count
     return out
+
+
+def told(ws: Workspace, manifest: Mapping[str, Any]) -> str:
+    """Say which targets of a run's step ``balance`` lack clips; nothing if it has none or all are met.
+
+    Args:
+        ws: the workspace.
+        manifest: the run's manifest.
+    """
+    rec = next((r for s in manifest["steps"] if (r := ws.record(s["key"])) and r.stage == "balance"), None)
+    wanted: dict[str, int] = (rec.params.get("targets") if rec else None) or {}
+    if rec is None or not wanted:
+        return ""
+    columns = {c for r in ws.chain(rec.key) for c in r.schema}
+    live = ws.table(rec.key, ["clip_id", "cells", *({"regions"} & columns)])
+    lacking = {t: n for t, n in quota.lacking(items(live), wanted).items() if n}
+    names = [f"{t} has {wanted[t] - n} of {wanted[t]}" for t, n in sorted(lacking.items(), key=lambda x: (-x[1], x[0]))]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"balance: {len(names)} of {len(wanted)} targets lack clips: {', '.join(names[:SHOWN])}{more}" if names else ""
 
 
 def _flat(targets: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -16,6 +16,7 @@ import typer
 from curate.cli.examples import epilog
 from curate.errors import CurateError
 
+INTERRUPTED = 130
 # module: names of its functions that are commands
 COMMANDS: dict[str, tuple[str, ...]] = {
     "pipeline": ("init", "plan", "run", "status", "explain", "columns", "verify", "gc", "doctor"),
@@ -72,9 +73,11 @@ def main() -> None:
         # The reader of our output went away (curate … | head): not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is kept, run again to go on", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as e:
+        # Typer makes of Ctrl-C an exit without a word.
+        if e.code == INTERRUPTED:
+            print("interrupted; what was finished is kept, run again to go on", file=sys.stderr)
+        raise
     except OSError as e:
         where = f" {e.filename}" if e.filename else ""
         print(f"error: {e.strerror or e}{where}\n  Hint: check the path, the rights and the free space", file=sys.stderr)

@@ -76,6 +76,7 @@ def run(
     as_json: bool = JSON,
 ) -> None:
     """Run a recipe; what did not change is taken from the workspace."""
+    from curate.balance import targets
     from curate.review import facts as reviewfacts
     from curate.run import run as do_run
 
@@ -88,8 +89,8 @@ def run(
         unread(result.workspace, result.manifest)
         for line in result.records[0].notes:
             note(line)
-        told = reviewfacts.told(result.workspace, result.manifest)
-        say(f"{told}\n" * bool(told) + f"workspace: {result.workspace.root}   run: {result.run_id}")
+        told = [f(result.workspace, result.manifest) for f in (targets.told, reviewfacts.told)]
+        say("".join(f"{line}\n" for line in told if line) + f"workspace: {result.workspace.root}   run: {result.run_id}")
 
 
 def ledger(manifest: dict[str, Any]) -> None:

@@ -42,6 +42,12 @@ class Prose:
         return re.sub(rf"(?<={_WIDE}) (?={_WIDE})", "", text) if lang == "zh" else text
 
 
+def template() -> Path:
+    """Return the file to start from, as it is named from here; an installed package has it far from the user's folder."""
+    path = data_path("data_cards") / "template" / "prose.yaml"
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def find(spec: str, base: Path) -> Path:
     """Return the prose file that a recipe names.
 
@@ -58,7 +64,7 @@ def find(spec: str, base: Path) -> Path:
     for place in (p / "prose.yaml" if p.is_dir() else p for p in places):
         if place.is_file():
             return place
-    raise UsageError(f"publish.prose: no file at {spec!r}", hint="copy data_cards/template/prose.yaml beside the recipe and fill it in")
+    raise UsageError(f"publish.prose: no file at {spec!r}", hint=f"copy {template()} beside the recipe and fill it in")
 
 
 def load(path: Path) -> Prose:
@@ -72,7 +78,7 @@ def load(path: Path) -> Prose:
     """
     raw = parse_yaml(path.read_text(encoding="utf-8-sig"), path.name)
     if not isinstance(raw, dict):
-        raise UsageError(f"{path.name}: a prose file is a mapping of sections", hint="copy data_cards/template/prose.yaml")
+        raise UsageError(f"{path.name}: a prose file is a mapping of sections", hint=f"copy {template()}")
     sections: dict[str, dict[str, str]] = {}
     for key, value in raw.items():
         if key in ("homepage", "creators"):
@@ -96,7 +102,7 @@ def faults(prose: Prose | None) -> list[str]:
         One line per fault.
     """
     if prose is None:
-        return ["the card has no prose; set publish.prose to a file made from data_cards/template/prose.yaml"]
+        return [f"the card has no prose; copy {template()} beside the recipe, fill it in, and name it there: publish: {{prose: prose.yaml}}"]
     out = []
     for name in SECTIONS:
         for lang in ("zh", "en"):

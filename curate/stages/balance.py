@@ -175,8 +175,8 @@ def balance(df: pl.DataFrame, params: BalanceParams, res: Resources) -> pl.DataF
     groups = _languages(df) if params.by_language else [""] * len(rows)
     counts = count_clips([clip for _, clip, _ in rows], named, groups) if res.spread is None else _counted(res.spread, params)
     caps = {g: auto_cap(c, params.tail) if params.cap == "auto" else params.cap for g, c in counts.items()}
-    items = _items(df)
-    leaving = quota.choose(items, params.targets, res.seed, _spread_over(df, params), params.rest) if params.targets is not None else {}
+    pool = items(df)
+    leaving = quota.choose(pool, params.targets, res.seed, _spread_over(df, params), params.rest) if params.targets is not None else {}
     out = []
     for (ident, clip, _), cells, group in zip(rows, named, groups, strict=True):
         here, cap = counts[group], caps[group]
@@ -189,16 +189,16 @@ def balance(df: pl.DataFrame, params: BalanceParams, res: Resources) -> pl.DataF
         note = f"{cell}: {here[cell]} clips, cap {cap}, kept with {prob:.3f}" if cells else f"everyday, kept with {prob:.3f}"
         out.append((ident, prob, cell, note if gone else None))
     frame = pl.DataFrame(out, schema={"id": pl.String(), "keep_prob": pl.Float32(), "cell": pl.String(), "drop_note": pl.String()}, orient="row")
-    return _capped(frame, items, params, res.seed)
+    return _capped(frame, pool, params, res.seed)
 
 
-def _capped(frame: pl.DataFrame, items: list[quota.Item], params: BalanceParams, seed: int) -> pl.DataFrame:
+def _capped(frame: pl.DataFrame, pool: list[quota.Item], params: BalanceParams, seed: int) -> pl.DataFrame:
     """Apply the caps per clip and source to what would stay, and turn notes into verdicts."""
     drop = pl.when(pl.col("drop_note").is_not_null()).then(pl.lit("over_represented"))
     frame = frame.with_columns(drop=drop)
     if params.per_clip is not None or params.per_source is not None:
         gone = set(frame.filter(pl.col("drop").is_not_null()).get_column("id"))
-        more = quota.over_cap([i for i in items if i.id not in gone], params.per_clip, params.per_source, seed)
+        more = quota.over_cap([i for i in pool if i.id not in gone], params.per_clip, params.per_source, seed)
         extra = pl.DataFrame({"id": list(more), "extra": list(more.values())}, schema={"id": pl.String(), "extra": pl.String()})
         frame = frame.join(extra, on="id", how="left", maintain_order="left").with_columns(
             drop=pl.when(pl.col("extra").is_not_null()).then(pl.lit("capped")).otherwise("drop"), drop_note=pl.coalesce("extra", "drop_note")
@@ -215,7 +215,12 @@ def _languages(df: pl.DataFrame) -> list[str]:
     return ["both" if a and b else "zh" if a else "en" for a, b in zip(zh, en, strict=True)]
 
 
-def _items(df: pl.DataFrame) -> list[quota.Item]:
+def items(df: pl.DataFrame) -> list[quota.Item]:
+    """Return the rows as quotas see them.
+
+    Args:
+        df: ``id``, ``clip_id``, ``cells``; ``source`` and ``regions`` if there are any.
+    """
     none: list[None] = [None] * len(df)
     source = df.get_column("source").to_list() if "source" in df.columns else none
     regions = df.get_column("regions").to_list() if "regions" in df.columns else none

@@ -447,6 +447,42 @@ def test_an_output_that_cannot_be_written_is_refused_first(curate: Run, tmp_path
     assert "'.xlsx'" in err
 
 
+def test_an_interrupt_says_what_is_kept(curate: Run, captions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("curate.plain.load", stop)
+    code, _, err = curate("tag", captions)
+    assert code == 130
+    assert "run again to go on" in err
+
+
+def test_a_folder_is_no_recipe(curate: Run, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("recipe: 1\n", encoding="utf-8")
+    code, _, err = curate("run", tmp_path)
+    assert code == 2
+    assert "Errno" not in err
+    assert f"did you mean '{tmp_path / 'recipe.yaml'}'" in err
+
+
+def test_init_names_the_data_that_may_have_been_meant(curate: Run, captions: Path, tmp_path: Path) -> None:
+    code, _, err = curate("init", tmp_path / "new", "--data", tmp_path / "字幕表.jsonl")
+    assert code == 2
+    assert f"did you mean '{captions.name}'" in err
+
+
+def test_targets_that_cannot_be_met_are_told(curate: Run, captions: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    steps = "[normalize, language, match, embed, theme, coverage, {balance: {targets: {'festivals': 1, 'cuisine|song': 500}, rest: true}}]"
+    recipe.write_text(
+        f"recipe: 1\nname: t\ninputs: [{{name: c, path: '{captions.name}'}}]\nresources: {{embedder: {{name: hash}}}}\nsteps: {steps}\n",
+        encoding="utf-8",
+    )
+    code, out, err = curate("run", recipe)
+    assert code == 0, err
+    assert "targets lack clips: cuisine|song has 0 of 500" in out + err
+
+
 def test_the_usual_names_need_not_be_said(curate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "no workspace in this folder" in curate("status")[2]

@@ -30,6 +30,12 @@ def test_faults_are_named(text: str, message: str) -> None:
     assert message in str(e.value)
 
 
+def test_our_own_checks_speak_for_themselves() -> None:
+    with pytest.raises(RecipeError) as e:
+        parse(HEAD.replace("name: a", "name: Not A Slug") + "steps: []\n")
+    assert e.value.message == "recipe:2: name: 'Not A Slug' is not a slug (small letters, digits, hyphens)"
+
+
 def test_did_you_mean() -> None:
     with pytest.raises(RecipeError) as e:
         parse(HEAD + "step:\n  - normalize\nsteps: []\n")
