@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,14 +67,15 @@ class Known:
 
     Args:
         ask: the property.
+        dtype: of its values.
     """
 
-    def __init__(self, ask: Callable[[str], bool]) -> None:
+    def __init__(self, ask: Callable[[str], int], dtype: type[np.generic]) -> None:
         self._ask = ask
         self._met = np.zeros(CODES, np.bool_)
-        self._is = np.zeros(CODES, np.bool_)
+        self._is: NDArray[Any] = np.zeros(CODES, dtype)
 
-    def of(self, codes: Codes) -> Flags:
+    def of(self, codes: Codes) -> NDArray[Any]:
         """Return the property of every code point."""
         unmet = codes[~self._met[codes]]
         if len(unmet):
@@ -86,13 +88,13 @@ class Known:
 @lru_cache(maxsize=1)
 def upper() -> Known:
     """Which characters are capitals."""
-    return Known(str.isupper)
+    return Known(str.isupper, np.bool_)
 
 
 @lru_cache(maxsize=1)
 def alnum() -> Known:
     """Which characters are letters or digits."""
-    return Known(str.isalnum)
+    return Known(str.isalnum, np.bool_)
 
 
 def fold_array(table: Mapping[int, str]) -> Codes:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from curate.duplicates.minhash import Ints, Keep
+from curate.duplicates.minhash import Ints, Keep, Test
 
 Floats = npt.NDArray[np.float32]
 # Letters of a text are counted in this many classes: enough to tell most pairs apart without looking at the order.
 _CLASSES = 64
-_PAIRS = 1 << 18
+# Texts and pairs worked on together.
+_TEXTS, _PAIRS = 1 << 12, 1 << 13
 
 
 def _classes(texts: list[str]) -> npt.NDArray[np.uint32]:
@@ -30,11 +33,18 @@ def odd_classes(texts: list[str], sizes: Ints) -> npt.NDArray[np.uint64]:
         texts: any texts.
         sizes: their lengths.
     """
-    bits = np.append(np.uint64(0), np.uint64(1) << _classes(texts).astype(np.uint64))
-    until = np.bitwise_xor.accumulate(bits)
-    ends = np.cumsum(sizes)
-    out: npt.NDArray[np.uint64] = until[ends] ^ until[ends - sizes]
+    out = np.zeros(len(texts), np.uint64)
+    for here in _runs(len(texts)):
+        bits = np.append(np.uint64(0), np.uint64(1) << _classes(texts[here]).astype(np.uint64))
+        until = np.bitwise_xor.accumulate(bits)
+        ends = np.cumsum(sizes[here])
+        out[here] = until[ends] ^ until[ends - sizes[here]]
     return out
+
+
+def _runs(count: int) -> Iterator[slice]:
+    """Cut texts into runs, whose arrays are small enough to use the same memory again: fresh memory costs more than what is done in it."""
+    return (slice(at, min(at + _TEXTS, count)) for at in range(0, count, _TEXTS))
 
 
 def may_be_near(odd: npt.NDArray[np.uint64], sizes: Ints, least: float) -> Keep:
@@ -47,28 +57,31 @@ def may_be_near(odd: npt.NDArray[np.uint64], sizes: Ints, least: float) -> Keep:
         sizes: lengths of the texts.
         least: similarity, 0 to 1.
     """
-    twice = np.floor(2 * (1 - least) * sizes).astype(np.int32)
     short = sizes.astype(np.int32)
+    twice = np.floor(2 * (1 - least) * np.arange(int(sizes.max(initial=0)) + 1)).astype(np.int32)
 
-    def keep(left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
-        longer = np.abs(short[left] - short[right])
-        turned = np.bitwise_count(odd[left] ^ odd[right])
-        may: npt.NDArray[np.bool_] = np.maximum(turned, longer) + longer <= np.maximum(twice[left], twice[right])
-        return may
+    def keep(rows: Ints) -> Test:
+        bits, size = odd[rows], short[rows]
+
+        def test(here: slice, count: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+            mine, other = np.repeat(size[here], count), size[right]
+            longer = np.abs(mine - other)
+            turned = np.bitwise_count(np.repeat(bits[here], count) ^ bits[right])
+            may: npt.NDArray[np.bool_] = np.maximum(turned, longer) + longer <= twice[np.maximum(mine, other)]
+            return may
+
+        return test
 
     return keep
 
 
 def _bags(texts: list[str], sizes: Ints) -> npt.NDArray[np.uint8]:
     """Count the letters of each text by class, up to 255 each."""
-    classes, ends = _classes(texts), np.cumsum(sizes)
     out = np.zeros((len(texts), _CLASSES), np.uint8)
-    for start in range(0, len(texts), 1 << 16):
-        stop = min(start + (1 << 16), len(texts))
-        first, last = int(ends[start] - sizes[start]), int(ends[stop - 1])
-        row = np.repeat(np.arange(stop - start), sizes[start:stop])
-        counts = np.bincount(row * _CLASSES + classes[first:last], minlength=(stop - start) * _CLASSES)
-        out[start:stop] = np.minimum(counts, 255).reshape(-1, _CLASSES)
+    for here in _runs(len(texts)):
+        row = np.repeat(np.arange(here.stop - here.start), sizes[here])
+        counts = np.bincount(row * _CLASSES + _classes(texts[here]), minlength=(here.stop - here.start) * _CLASSES)
+        out[here] = np.minimum(counts, 255).reshape(-1, _CLASSES)
     return out
 
 
@@ -116,7 +129,7 @@ def agreement(texts: list[str], left: Ints, right: Ints, least: float) -> Floats
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))
     at = np.flatnonzero(_may_agree(_bags(texts, sizes), sizes, left, right, least))
     out = np.zeros(len(left), np.float32)
-    for start in range(0, len(at), _PAIRS):
-        some = at[start : start + _PAIRS]
+    for start in range(0, len(at), 1 << 18):
+        some = at[start : start + (1 << 18)]
         out[some] = similarity([texts[i] for i in left[some].tolist()], [texts[i] for i in right[some].tolist()], least)
     return out

@@ -7,13 +7,14 @@ character codes, a line each. Lines with characters that depend on their neighbo
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from curate import text
+from curate.codes import Known
 
 _Codes = npt.NDArray[np.uint32]
 # Characters worked on together: enough to make up for the table, few enough for a cache.
@@ -23,28 +24,35 @@ _CODE, _GONE, _HARD, _EDGE = 0x1FFFFF, 1 << 22, 1 << 23, 1 << 24
 _SPACE, _LINE = 32, 10
 
 
-def match_keys(texts: Sequence[str]) -> list[str]:
+def match_keys(texts: pl.Series) -> pl.Series:
     """Return ``text.match_key`` of every text, many times faster.
 
     Args:
         texts: captions, raw or normalized.
 
     Example:
-        >>> match_keys(["三個人，在長城。", "A  Man", ""])
+        >>> match_keys(pl.Series(["三個人，在長城。", "A  Man", ""])).to_list()
         ['3个人在长城', 'a man', '']
     """
-    out = [""] * len(texts)
+    values = texts.to_list()
     # Apart, because English without accents needs fewer steps.
-    plain = np.fromiter(map(str.isascii, texts), bool, len(texts))
-    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+    plain = np.fromiter(map(str.isascii, values), bool, len(values))
+    sizes = np.fromiter(map(len, values), np.int64, len(values))
+    found: list[str] = []
     for mine, keys_of in ((plain, _ascii_keys), (~plain, _keys)):
         for some in _batches(np.flatnonzero(mine), sizes):
-            lines = "\n".join([texts[i] for i in some])
+            lines = "\n".join([values[i] for i in some])
             if lines.count("\n") >= len(some):
-                lines = "\n".join([texts[i].replace("\n", " ") for i in some])
-            for i, key in zip(some, keys_of(lines), strict=True):
-                out[i] = key
-    return out
+                lines = "\n".join([values[i].replace("\n", " ") for i in some])
+            found.append(keys_of(lines))
+    if not found:
+        return pl.Series(texts.name, [], pl.String)
+    # polars takes a joined text apart faster than it takes strings over one by one.
+    keys = pl.Series(texts.name, ["\n".join(found)]).str.split("\n").explode()
+    if plain.any() and not plain.all():
+        order = np.concatenate([np.flatnonzero(plain), np.flatnonzero(~plain)])
+        keys = keys.gather(np.argsort(order))
+    return keys
 
 
 def _batches(rows: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> list[list[int]]:
@@ -64,41 +72,44 @@ def _ascii_table() -> tuple[bytes, bytes]:
     return bytes([f & _CODE for f in fates]) + bytes(128), bytes(c for c, f in enumerate(fates) if f & _GONE)
 
 
-def _ascii_keys(lines: str) -> list[str]:
+def _ascii_keys(lines: str) -> str:
     codes = np.frombuffer(lines.encode().translate(*_ascii_table()) + b"\n", np.uint8)
     stay = codes != _SPACE
     # Of a run of spaces the last stays if a word follows; line ends and spaces are the only characters up to the space.
     stay[:-1] |= codes[1:] > _SPACE
     key: str = codes[:-1][stay[:-1]].tobytes().decode()
-    return (key.replace("\n ", "\n") if "\n " in key else key).lstrip(" ").split("\n")
+    return (key.replace("\n ", "\n") if "\n " in key else key).lstrip(" ")
 
 
-def _keys(lines: str) -> list[str]:
+def _keys(lines: str) -> str:
     codes = np.frombuffer(lines.encode("utf-32-le", "surrogatepass"), np.uint32)
-    found = _fates(codes, _fate)
+    found = _fates().of(codes)
     hard = np.flatnonzero(found & np.uint32(_HARD))
-    out = _squeezed(found)
-    if len(hard):
-        rows = np.unique(np.searchsorted(np.flatnonzero(codes == _LINE), hard)).tolist()
-        texts = lines.split("\n")
-        plain = text.plain("\n".join([texts[i] for i in rows])).split("\n")
-        simple = np.frombuffer("\n".join(text.all_simplified(plain)).encode("utf-32-le", "surrogatepass"), np.uint32)
-        for i, key in zip(rows, _squeezed(_fates(simple, _key_code)), strict=True):
-            out[i] = key
-    return out
+    key = _squeezed(found)
+    if not len(hard):
+        return key
+    out, texts = key.split("\n"), lines.split("\n")
+    rows = np.unique(np.searchsorted(np.flatnonzero(codes == _LINE), hard)).tolist()
+    plain = text.plain("\n".join([texts[i] for i in rows])).split("\n")
+    simple = np.frombuffer("\n".join(text.all_simplified(plain)).encode("utf-32-le", "surrogatepass"), np.uint32)
+    for i, line in zip(rows, _squeezed(_key_codes().of(simple)).split("\n"), strict=True):
+        out[i] = line
+    return "\n".join(out)
 
 
-def _fates(codes: _Codes, fate: Callable[[str], int]) -> _Codes:
-    """Look every character up, asking once for each different one."""
-    seen = np.zeros(int(codes.max(initial=0)) + 1, bool)
-    seen[codes] = True
-    chars = np.flatnonzero(seen)
-    table = np.zeros(len(seen), np.uint32)
-    table[chars] = [fate(chr(c)) for c in chars.tolist()]
-    return table[codes]
+@lru_cache(maxsize=1)
+def _fates() -> Known:
+    """What each character of a caption becomes."""
+    return Known(_fate, np.uint32)
 
 
-def _squeezed(found: _Codes) -> list[str]:
+@lru_cache(maxsize=1)
+def _key_codes() -> Known:
+    """What each normalized, simplified character becomes."""
+    return Known(_key_code, np.uint32)
+
+
+def _squeezed(found: _Codes) -> str:
     """Drop what goes, write runs of spaces as one, and none at the ends and beside Han characters."""
     edge = np.array([_LINE | _EDGE], np.uint32)
     codes = np.concatenate([edge, found[(found & np.uint32(_GONE)) == 0], edge])
@@ -108,10 +119,9 @@ def _squeezed(found: _Codes) -> list[str]:
     stay[first[((codes[first - 1] | codes[last + 1]) & np.uint32(_EDGE)) == 0]] = True
     stay[0] = stay[-1] = False
     keys: str = (codes[stay] & np.uint32(_CODE)).tobytes().decode("utf-32-le", "surrogatepass")
-    return keys.split("\n")
+    return keys
 
 
-@lru_cache(maxsize=1 << 16)
 def _key_code(char: str) -> int:
     """What one normalized, simplified character is in a key."""
     if char == "\n":
@@ -122,7 +132,6 @@ def _key_code(char: str) -> int:
     return ord(out) | (_EDGE if text.HAN_RE.match(out) else 0)
 
 
-@lru_cache(maxsize=1 << 16)
 def _fate(char: str) -> int:
     """What one character of a caption is in a key; hard if that is not for itself to say."""
     if char == "\n":

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
@@ -166,7 +167,7 @@ def find_text(captions: Sequence[str], prompts: PromptSet, near: float, words: b
         [0, -1]
     """
     out = Leaks.none(len(captions))
-    keys = match_keys(captions)
+    keys = match_keys(pl.Series(captions, dtype=pl.String)).to_list()
     left, right = minhash.cross_pairs(_signs(keys, words), prompts.signs[int(words)], BANDS)
     if len(left):
         a, b = [keys[i] for i in left.tolist()], [prompts.keys[i] for i in right.tolist()]

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,27 @@ _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
 # Texts whose characters are looked at together, and numbers hashed together: both stay in the cache.
 _TEXTS = 4096
 _NUMBERS = 1 << 16
-# Pairs looked at together.
-_PAIRS = 1 << 17
+# Pairs looked at together, and rows whose bands are.
+_PAIRS, _ROWS = 1 << 17, 1 << 12
 Ints = npt.NDArray[np.int64]
-# Says of pairs of rows which of them are worth keeping.
-Keep = Callable[[Ints, Ints], npt.NDArray[np.bool_]]
+
+
+class Test(Protocol):
+    """Says of pairs of some rows which of them are worth keeping."""
+
+    def __call__(self, here: slice, count: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+        """Return an answer for each pair.
+
+        Args:
+            here: places of the left rows.
+            count: pairs of each of them, which stand together.
+            right: place of the right row of each pair.
+        """
+        ...
+
+
+# Takes row numbers and makes the test of pairs of them: what it knows of a row is fetched once, not once a pair.
+Keep = Callable[[Ints], Test]
 
 
 def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -149,7 +166,8 @@ def band_pairs(signs: Signatures, bands: int, max_bucket: int = 200, part: tuple
     live = _live(signs)
 
     def search(band: int) -> Ints:
-        key = _band(signs[live, band * rows : (band + 1) * rows])
+        columns = slice(band * rows, (band + 1) * rows)
+        key = _band(signs[:, columns] if len(live) == n else signs[live, columns])
         here = np.flatnonzero(key % np.uint64(part[1]) == np.uint64(part[0])) if part[1] > 1 else np.arange(len(live))
         return _bucket_pairs(key[here], live[here], max_bucket, n, keep)
 
@@ -170,9 +188,12 @@ def _live(signs: Signatures) -> Ints:
 def _band(part: Signatures) -> npt.NDArray[np.uint64]:
     """One number per row for all hashes of a band."""
     key = np.zeros(len(part), np.uint64)
+    factors = _mix(np.arange(1, part.shape[1] + 1, dtype=np.uint64))
     with np.errstate(over="ignore"):
-        for j, column in enumerate(part.T):
-            key += _mix(np.array([j + 1], np.uint64)) * column
+        for start in range(0, len(part), _ROWS):
+            # All columns of some rows: the numbers of a row lie beside each other in memory.
+            for factor, column in zip(factors, part[start : start + _ROWS].T, strict=True):
+                key[start : start + _ROWS] += factor * column
     return _mix(key)
 
 
@@ -198,17 +219,19 @@ def _bucket_pairs(key: npt.NDArray[np.uint64], rows: Ints, window: int, n: int, 
     after = np.minimum(np.repeat(np.cumsum(sizes[many]), sizes[many]) - np.arange(len(mine)) - 1, window)
     total = np.cumsum(after)
     found = [np.zeros(0, np.int64)]
+    test = keep(mine) if keep is not None else None
     cuts = np.searchsorted(total, np.arange(_PAIRS, int(total[-1]), _PAIRS)) if len(total) else np.zeros(0, np.int64)
     for start, stop in pairwise(sorted({0, *cuts.tolist(), len(mine)})):
         count = after[start:stop]
-        left = np.repeat(mine[start:stop], count)
         # The followers of the row at place p stand at p + 1, p + 2 …
-        first = np.arange(start + 1, stop + 1) - (np.cumsum(count) - count)
-        right = mine[np.repeat(first, count) + np.arange(len(left))]
-        if keep is not None:
-            good = keep(left, right)
-            left, right = left[good], right[good]
-        found.append(left * n + right)
+        right = np.repeat(np.arange(start + 1, stop + 1) - (np.cumsum(count) - count), count)
+        right += np.arange(len(right))
+        if test is None:
+            found.append(np.repeat(mine[start:stop], count) * n + mine[right])
+            continue
+        good = np.flatnonzero(test(slice(start, stop), count, right))
+        left = start + np.searchsorted(np.cumsum(count), good, side="right")
+        found.append(mine[left] * n + mine[right[good]])
     return np.concatenate(found)
 
 

@@ -115,9 +115,10 @@ class Rows:
         """Decisive words of the rows."""
         return self.frame.get_column("decisive")
 
+    @cached_property
     def clip_numbers(self) -> Ints:
-        """Return a number per row, equal for rows of one clip."""
-        return _numbers(self.frame.get_column("clip_id").to_list())
+        """A number per row, equal for rows of one clip."""
+        return _numbers(self.frame.get_column("clip_id"))
 
     def has(self, lang: str) -> npt.NDArray[np.bool_]:
         """Say which rows have a caption in a language."""
@@ -136,10 +137,9 @@ class Rows:
         return minhash.signatures(self.keys(lang, at), stored.dtype.size, words=True)  # type: ignore[attr-defined]
 
 
-def _numbers(values: list[str]) -> Ints:
+def _numbers(values: pl.Series) -> Ints:
     """Number the distinct values, each by the place where it comes first."""
-    first: dict[str, int] = {}
-    return np.fromiter(map(first.setdefault, values, range(len(values))), np.int64, len(values))
+    return _first(pl.DataFrame([values.alias("value")]), np.arange(len(values)))
 
 
 def exact_pairs(rows: Rows, within: str, across: bool) -> Found:
@@ -151,28 +151,28 @@ def exact_pairs(rows: Rows, within: str, across: bool) -> Found:
         across: whether rows of different clips may be linked.
     """
     zh, en = rows.has("zh"), rows.has("en")
-    clips = rows.clip_numbers()
-    scope = np.zeros(len(rows), np.int64) if across else clips
-    names = {"zh": _numbers(rows.zh_keys), "en": _numbers(rows.en_keys)}
+    scope = [] if across else ["clip_id"]
     # Rows with both languages come first in the order, so a one-language row finds the fuller one.
     target = np.arange(len(rows))
-    for mine, among, columns in ((zh & en, zh & en, ("zh", "en")), (zh & ~en, zh, ("zh",)), (en & ~zh, en, ("en",))):
-        first = _first(np.flatnonzero(among), [scope, *(names[c] for c in columns)])
-        target[mine] = first[mine]
+    for mine, among, columns in ((zh & en, zh & en, ["zh_key", "en_key"]), (zh & ~en, zh, ["zh_key"]), (en & ~zh, en, ["en_key"])):
+        if mine.any():
+            target[mine] = _first(rows.frame.select(*scope, *columns), np.flatnonzero(among))[mine]
     linked = target < np.arange(len(rows))
     if within == "none":
+        clips = rows.clip_numbers
         linked &= clips[target] != clips
     right = np.flatnonzero(linked)
     return Found(target[right], right, np.zeros(len(right), np.int8), np.ones(len(right), np.float32))
 
 
-def _first(at: Ints, columns: list[Ints]) -> Ints:
-    """Return for each of some rows the first of them that has the same values."""
-    out = np.zeros(len(columns[0]), np.int64)
-    # The last column counts most and the row least, so equal values stand together with their first row ahead.
-    order = at[np.lexsort([at, *(c[at] for c in columns)])]
-    new = np.append(True, np.any([c[order[1:]] != c[order[:-1]] for c in columns], axis=0)) if len(order) else np.zeros(0, bool)
-    out[order] = np.repeat(order[new], np.diff(np.append(np.flatnonzero(new), len(order))))
+def _first(values: pl.DataFrame, at: Ints) -> Ints:
+    """Return for each of some rows the first of them that has the same values; other rows have none."""
+    names = values.columns
+    among = values[at] if len(at) < len(values) else values
+    groups = among.with_columns(pl.Series("place", at)).group_by(names).agg(pl.col("place"), pl.col("place").min().alias("first"))
+    found = groups.select("place", "first").explode("place")
+    out = np.full(len(values), -1)
+    out[found.get_column("place").to_numpy()] = found.get_column("first").to_numpy()
     return out
 
 
@@ -203,7 +203,7 @@ def near_pairs(rows: Rows, reps: Ints, params: Thresholds, spread: Spread | None
     least = params.near - 1e-4
     keys = _near_candidates(rows, reps, params.bands, least, spread)
     left, right = keys // len(rows), keys % len(rows)
-    keep = allowed(rows.clip_numbers(), left, right, params)
+    keep = allowed(rows.clip_numbers, left, right, params)
     left, right = left[keep], right[keep]
     score = np.ones(len(left), np.float32)
     for lang in ("zh", "en"):
@@ -241,18 +241,29 @@ def _near_candidates(rows: Rows, reps: Ints, bands: int, least: float, spread: S
         sizes = np.fromiter(map(len, texts), np.int64, len(texts))
         near = closeness.may_be_near(closeness.odd_classes(texts, sizes), sizes, least)
 
-        def needed(a: Ints, b: Ints, near: minhash.Keep = near, chinese: npt.NDArray[np.bool_] = chinese) -> npt.NDArray[np.bool_]:
-            return near(a, b) & ~(chinese[a] & chinese[b])
-
-        keep = near if lang == "zh" else needed
+        keep = near if lang == "zh" else _with_no_chinese(near, chinese)
         if spread is None:
             a, b = minhash.band_pairs(rows.signatures(lang, mine), bands, keep=keep)
         else:
             a, b = shares.near_signatures(spread, lang, rows.order[mine], bands)
-            kept = keep(a, b)
+            kept = keep(np.arange(len(mine)))(slice(None), np.bincount(a, minlength=len(mine)), b)
             a, b = a[kept], b[kept]
         found.append(mine[a] * n + mine[b])
     return minhash.distinct(np.concatenate(found))
+
+
+def _with_no_chinese(near: minhash.Keep, chinese: npt.NDArray[np.bool_]) -> minhash.Keep:
+    """Keep pairs of which one row has no Chinese."""
+
+    def keep(rows: Ints) -> minhash.Test:
+        test, has = near(rows), chinese[rows]
+
+        def both(here: slice, count: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+            return test(here, count, right) & ~(np.repeat(has[here], count) & has[right])
+
+        return both
+
+    return keep
 
 
 def differing(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
@@ -329,7 +340,7 @@ def verdicts(rows: Rows, found: Found) -> pl.DataFrame:
     dropped = pl.DataFrame({"dup_of": keepers, "dup_kind": kinds, "dup_score": scores, "drop": kinds, "drop_note": notes}, schema=schema)
     # Back to the input's order; a row that stays has no line of its own.
     at[rows.order] = at.copy()
-    group = pl.Series("dup_group", join_pairs(rows.ids, zip(a.tolist(), b.tolist(), strict=True)), pl.String)
+    group = pl.Series("dup_group", join_pairs(rows.ids, a, b), pl.String)
     back = dropped.select(pl.all().gather(pl.Series(at, dtype=pl.Int64).replace(-1, None)))
     whole = pl.DataFrame([rows.input.get_column("id"), group.gather(np.argsort(rows.order))]).hstack(back)
     return whole.select("id", "dup_of", "dup_kind", "dup_score", "dup_group", "drop", "drop_note")

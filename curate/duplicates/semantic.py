@@ -116,7 +116,7 @@ def semantic_pairs(rows: Rows, reps: Ints, df: pl.DataFrame, params: Thresholds,
         score[at] = np.minimum(score[at], vectors.cosine(left[at], right[at]))
     both = has_zh[left] & has_zh[right] & has_en[left] & has_en[right]
     least = np.where(both, params.semantic, max(params.semantic, params.semantic_single or 0.0))
-    keep = (score >= least) & pairs.allowed(rows.clip_numbers(), left, right, params)
+    keep = (score >= least) & pairs.allowed(rows.clip_numbers, left, right, params)
     left, right, score = left[keep], right[keep], score[keep]
     keep = unvetoed(rows, left, right) if params.veto else np.ones(len(left), bool)
     return Found(left[keep], right[keep], np.full(int(keep.sum()), 2, np.int8), np.round(score[keep], 4).astype(np.float32))

@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
 
 
-def join_pairs(ids: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
+def join_pairs(ids: Sequence[str], left: npt.ArrayLike, right: npt.ArrayLike) -> list[str]:
     """Join rows by pairs and name each component by its smallest id.
 
     Args:
         ids: one id per row.
-        pairs: row numbers that belong together.
+        left: row number of one of each pair that belongs together.
+        right: of the other.
 
     Returns:
         For each row the smallest id of its component.
 
     Example:
-        >>> join_pairs(["b", "a", "c"], [(0, 1)])
+        >>> join_pairs(["b", "a", "c"], [0], [1])
         ['a', 'a', 'c']
     """
     # Most rows belong to no pair: only the others are followed.
-    parent: dict[int, int] = {}
-
-    def root(i: int) -> int:
-        up = parent.setdefault(i, i)
-        while up != i:
-            parent[i] = parent[up]
-            i, up = parent[i], parent[parent[i]]
-        return i
-
-    for i, j in pairs:
-        a, b = root(i), root(j)
-        if a != b:
-            parent[max(a, b)] = min(a, b)
+    rows, place = np.unique(np.concatenate([np.asarray(left, np.int64), np.asarray(right, np.int64)]), return_inverse=True)
+    half = len(place) // 2
+    roots = _roots(len(rows), place[:half], place[half:]).tolist()
     smallest: dict[int, str] = {}
-    for i in parent:
-        r = root(i)
-        smallest[r] = min(smallest.get(r, ids[i]), ids[i])
+    for root, i in zip(roots, rows.tolist(), strict=True):
+        have = smallest.get(root)
+        if have is None or ids[i] < have:
+            smallest[root] = ids[i]
     out = list(ids)
-    for i in parent:
-        out[i] = smallest[root(i)]
+    for root, i in zip(roots, rows.tolist(), strict=True):
+        out[i] = smallest[root]
     return out
+
+
+def _roots(count: int, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return for each of ``count`` things the least one that pairs lead to.
+
+    Source: Shiloach and Vishkin, "An O(log n) parallel connectivity algorithm" (1982), without its threads: larger roots are hung on smaller ones
+    that a pair shows, then all paths are made short, until no pair joins two trees.
+    """
+    root = np.arange(count)
+    while len(left):
+        a, b = root[left], root[right]
+        apart = a != b
+        left, right, a, b = left[apart], right[apart], a[apart], b[apart]
+        np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
+        while not np.array_equal(up := root[root], root):
+            root = up
+    return root
 
 
 def components(ids: Sequence[str], links: Sequence[Sequence[str | None]]) -> list[str]:
@@ -58,8 +70,12 @@ def components(ids: Sequence[str], links: Sequence[Sequence[str | None]]) -> lis
         >>> components(["b", "a", "c"], [["x", "x", None]])
         ['a', 'a', 'c']
     """
-    pairs: list[tuple[int, int]] = []
+    left: list[int] = []
+    right: list[int] = []
     for values in links:
         first: dict[str, int] = {}
-        pairs += [(first[v], i) for i, v in enumerate(values) if v is not None and first.setdefault(v, i) != i]
-    return join_pairs(ids, pairs)
+        for i, v in enumerate(values):
+            if v is not None and first.setdefault(v, i) != i:
+                left.append(first[v])
+                right.append(i)
+    return join_pairs(ids, left, right)

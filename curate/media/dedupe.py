@@ -98,7 +98,7 @@ def dedup(paths: Sequence[Path | str], outcomes: Iterable[Outcome], rules: Rules
         return (-round(item.duration_s, 1), -float(value["size"][0] * value["size"][1]), names[i]) if item is not None else (0.0, 0.0, names[i])
 
     verdicts = judge(sorted(range(len(names)), key=preference), found)
-    groups = join_pairs(names, [(m.a, m.b) for m in found])
+    groups = join_pairs(names, [m.a for m in found], [m.b for m in found])
     return [
         {
             "path": name, "ok": o.value is not None, "reason": o.reason, "dup_of": None if v.dup_of is None else names[v.dup_of],

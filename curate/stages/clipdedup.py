@@ -60,7 +60,7 @@ def clipdedup(df: pl.DataFrame, params: ClipDedupParams, res: Resources) -> pl.D
     found = matches(prints, Rules(distance=params.distance, coverage=params.coverage, overlap=params.overlap, turns=params.turns))
     order = sorted(range(len(names)), key=lambda i: (-round(prints[i].duration_s, 1), -(first[names[i]]["pixels"] or 0), names[i]))
     said = dict(zip(names, judge(order, found), strict=True))
-    groups = dict(zip(names, join_pairs(names, [(m.a, m.b) for m in found]), strict=True))
+    groups = dict(zip(names, join_pairs(names, [m.a for m in found], [m.b for m in found]), strict=True))
     rows = []
     for clip_id in df.get_column("clip_id").to_list():
         v = said.get(clip_id)

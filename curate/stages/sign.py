@@ -43,8 +43,8 @@ def sign(df: pl.DataFrame, params: SignParams, res: Resources) -> pl.DataFrame:
     lexicon = res.need_lexicon()
     schema = _schema(params, res)
     zh, en = df.get_column("zh_norm").to_list(), df.get_column("en_norm").to_list()
-    keys = {"zh_key": match_keys(zh), "en_key": match_keys(en)}
-    sigs = pl.Series("zh_sig", minhash.signatures(keys["zh_key"], params.hashes), dtype=schema["zh_sig"])
+    keys = {f"{c}_key": match_keys(df.get_column(f"{c}_norm")) for c in ("zh", "en")}
+    sigs = pl.Series("zh_sig", minhash.signatures(keys["zh_key"].to_list(), params.hashes), dtype=schema["zh_sig"])
     decisive = _nested(*decisive_all(lexicon, zh, en, _terms(df)), len(df))
     return pl.DataFrame({"id": df.get_column("id"), **keys, "zh_sig": sigs, "decisive": decisive})
 

@@ -54,12 +54,12 @@ def near(path: Path) -> dict[str, Any]:
     df = pl.read_parquet(path)
     params: Any = stages.load()["dedup"].parse({"steps": ["exact", "near"], "veto": False})
     started = time.perf_counter()
-    keys = {c: match_keys(df[c].to_list()) for c in ("zh", "en")}
+    keys = {c: match_keys(df[c]) for c in ("zh", "en")}
     none = pl.repeat("unknown", len(df), eager=True)
     frame = pl.DataFrame({
         "id": df["id"], "clip_id": df["id"], "zh_norm": df["zh"], "en_norm": df["en"], "zh_origin": none, "en_origin": none,
         "zh_key": keys["zh"], "en_key": keys["en"], "decisive": pl.repeat([], len(df), dtype=pl.List(pl.String), eager=True),
-        "zh_sig": minhash.signatures(keys["zh"], 96),
+        "zh_sig": minhash.signatures(keys["zh"].to_list(), 96),
     })  # fmt: skip
     rows = pairs.Rows.from_frame(frame)
     found = pairs.exact_pairs(rows, params.within_clip, params.across_clips)

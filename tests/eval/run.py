@@ -1,4 +1,4 @@
-"""Print the quality figures: ``python -m tests.eval.run [PART…] [--gold first|second|third|both|all] [--json] [--errors]``.
+"""Print the quality figures: ``python -m tests.eval.run [PART…] [--gold first|second|third|fourth|both|all] [--json] [--errors]``.
 
 The parts are tagging, search, checks, pairs and crosslingual; without one all are run. The gold files in ``tests/eval/gold`` (first author) and
 ``tests/eval/gold2`` (second author) were written by people who did not write the rules and are never used for fitting; the third
@@ -18,7 +18,7 @@ from curate.stage import Resources
 from tests.eval.metrics import auc, false_alarms, micro_f1, ndcg, per_class
 
 HERE = Path(__file__).parent
-GOLD = {"first": HERE / "gold", "second": HERE / "gold2", "third": HERE / "gold3"}
+GOLD = {"first": HERE / "gold", "second": HERE / "gold2", "third": HERE / "gold3", "fourth": HERE / "gold4"}
 CLASSES = ("anachronism", "confusion", "mismatch", "ok")
 
 

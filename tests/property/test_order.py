@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -111,4 +112,4 @@ def test_pairs_of_large_sets_do_not_depend_on_threads(monkeypatch: pytest.Monkey
     )
 )
 def test_keys_of_many_texts_are_those_of_each(texts: list[str]) -> None:
-    assert match_keys(texts) == [match_key(t) for t in texts]
+    assert match_keys(pl.Series(texts, dtype=pl.String)).to_list() == [match_key(t) for t in texts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import polars as pl
 import pytest
 
 from curate.duplicates import minhash, neighbours
@@ -18,7 +19,7 @@ ROWS = 100_000
 
 @pytest.fixture(scope="module")
 def keys() -> list[str]:
-    return match_keys([row["zh"] for row in pairs(ROWS)])
+    return match_keys(pl.Series([row["zh"] for row in pairs(ROWS)])).to_list()
 
 
 def test_bands_of_near_duplicates(keys: list[str]) -> None:
