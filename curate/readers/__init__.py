@@ -10,14 +10,14 @@ from typing import Any
 
 from curate import plugins
 from curate.errors import DataError, RecipeError, did_you_mean
-from curate.readers import clips, folder, hf, tables, webdataset
+from curate.readers import clips, excel, folder, hf, tables, webdataset
 from curate.readers.base import Batch, Reader
 from curate.stage import Params, parse_params
 from curate.workspace import sha256_file
 
 __all__ = ["Batch", "Reader", "choose", "digest", "find_files", "load", "parse_options"]
 
-BUILTIN: tuple[Reader, ...] = (*tables.READERS, *folder.READERS, *hf.READERS, *webdataset.READERS, *clips.READERS)
+BUILTIN: tuple[Reader, ...] = (*tables.READERS, *excel.READERS, *folder.READERS, *hf.READERS, *webdataset.READERS, *clips.READERS)
 
 
 def load() -> dict[str, Reader]:

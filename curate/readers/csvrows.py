@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from curate.errors import DataError
@@ -62,13 +62,24 @@ def header(first: str, separator: str, path: Path) -> list[str]:
         DataError: the line is no CSV.
     """
     try:
-        header = next(csv.reader([first], delimiter=separator))
+        return unrepeated(next(csv.reader([first], delimiter=separator)))
     except csv.Error as e:
         raise DataError(f"{path}: the header cannot be read: {e}") from e
+
+
+def unrepeated(cells: Sequence[str]) -> list[str]:
+    """Return names of columns, each of them once: of two columns of one name none is lost.
+
+    Args:
+        cells: the cells of the header.
+
+    Example:
+        >>> unrepeated(["id", "zh", "", "zh"])
+        ['id', 'zh', 'column_3', 'zh_4']
+    """
     names: list[str] = []
-    for i, cell in enumerate(header, 1):
+    for i, cell in enumerate(cells, 1):
         name = cell.strip() or f"column_{i}"
-        # Two columns of one name: the second gets another one, so that neither is lost.
         names.append(name if name not in names else f"{name}_{i}")
     return names
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate import ingest, plain, readers
-from curate.errors import CurateError, DataError, RecipeError, SchemaError
+from curate.errors import CurateError, DataError, MissingExtra, RecipeError, SchemaError
 from curate.readers.base import Bad
 from curate.readers.columns import guess
 from curate.readers.encoding import detect
@@ -180,6 +182,70 @@ def test_braces_that_hold_no_captions(write: Write) -> None:
     assert loaded.frame.get_column("en").to_list() == ["[1] a dancer [2]", None]
     assert loaded.frame.get_column("zh").to_list() == [None, "[唐]"]
     assert reasons(loaded.bad) == [(3, "no_caption")]
+
+
+def xlsx(path: Path, sheets: dict[str, dict[str, object]]) -> Path:
+    """A workbook as Excel writes it, by hand: cells by place."""
+    main, office = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    rels = "http://schemas.openxmlformats.org/package/2006/relationships"
+    listed = "".join(f'<sheet name="{n}" sheetId="{i}" r:id="r{i}"/>' for i, n in enumerate(sheets, 1))
+    links = "".join(f'<Relationship Id="r{i}" Type="{office}/worksheet" Target="worksheets/{i}.xml"/>' for i in range(1, len(sheets) + 1))
+    with zipfile.ZipFile(path, "w") as z:
+        z.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{rels}"><Relationship Id="r" Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        z.writestr("xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{listed}</sheets></workbook>')
+        z.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{rels}">{links}</Relationships>')
+        for i, cells in enumerate(sheets.values(), 1):
+            rows: dict[int, str] = {}
+            for place, v in cells.items():
+                cell = f'<c r="{place}"><v>{v}</v></c>' if isinstance(v, (int, float)) else f'<c r="{place}" t="inlineStr"><is><t>{v}</t></is></c>'
+                rows[int(place[1:])] = rows.get(int(place[1:]), "") + cell
+            body = "".join(f'<row r="{n}">{c}</row>' for n, c in sorted(rows.items()))
+            z.writestr(f"xl/worksheets/{i}.xml", f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>')
+    return path
+
+
+SHEET = {
+    "A2": "id",
+    "B2": "中文",
+    "C2": "英文",
+    "D2": "start",
+    "A3": 7,
+    "B3": "唐代的舞者",
+    "C3": "a dancer",
+    "D3": 0.5,
+    "A5": 8,
+    "B5": "宋代的茶",
+    "D5": 2,
+}
+
+
+def test_a_sheet_of_excel(tmp_path: Path) -> None:
+    path = xlsx(tmp_path / "表.xlsx", {"空": {}, "数据": SHEET, "旧": {"A1": "zh", "A2": "江上的船"}})
+    loaded = plain.load(path)
+    assert loaded.frame.select("source_id", "zh", "en", "start_s").rows() == [("7", "唐代的舞者", "a dancer", 0.5), ("8", "宋代的茶", None, 2.0)]
+    assert "表.xlsx: sheet '数据'; not read: 空, 旧 (options: {sheet: NAME})" in loaded.notes
+    got, _ = _ingest(tmp_path, "[{name: x, path: 表.xlsx, options: {sheet: 旧}}]")
+    assert pl.read_parquet(tmp_path / "ws" / "steps" / "k" / got.parts[0].file).get_column("zh").to_list() == ["江上的船"]
+    with pytest.raises(DataError, match="there is no sheet '数剧'") as e:
+        _ingest(tmp_path, "[{name: x, path: 表.xlsx, options: {sheet: 数剧}}]")
+    assert "did you mean '数据'" in e.value.hint
+
+
+def test_what_is_no_sheet_is_told(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, data in (("a.xlsx", b"PK\x03\x04"), ("b.xls", b"\xd0\xcf\x11\xe0" * 100), ("c.ods", b"")):
+        with pytest.raises(DataError, match="not a spreadsheet") as e:
+            plain.load(write(name, data))
+        assert "CSV" in e.value.hint
+    path = xlsx(tmp_path / "空.xlsx", {"空": {}})
+    with pytest.raises(DataError, match="no record could be read"):
+        plain.load(path)
+    monkeypatch.setitem(sys.modules, "fastexcel", None)
+    with pytest.raises(MissingExtra) as missing:
+        plain.load(path)
+    assert "leishu[excel]" in missing.value.hint
 
 
 def test_prompts_skip_comments(write: Write) -> None:
