@@ -223,15 +223,15 @@ SHEET = {
 
 
 def test_a_sheet_of_excel(tmp_path: Path) -> None:
-    path = xlsx(tmp_path / "表.xlsx", {"空": {}, "数据": SHEET, "旧": {"A1": "zh", "A2": "江上的船"}})
+    path = xlsx(tmp_path / "表.xlsx", {"空": {}, "数据表": SHEET, "旧": {"A1": "zh", "A2": "江上的船"}})
     loaded = plain.load(path)
     assert loaded.frame.select("source_id", "zh", "en", "start_s").rows() == [("7", "唐代的舞者", "a dancer", 0.5), ("8", "宋代的茶", None, 2.0)]
-    assert "表.xlsx: sheet '数据'; not read: 空, 旧 (options: {sheet: NAME})" in loaded.notes
+    assert "表.xlsx: sheet '数据表'; not read: 空, 旧 (options: {sheet: NAME})" in loaded.notes
     got, _ = _ingest(tmp_path, "[{name: x, path: 表.xlsx, options: {sheet: 旧}}]")
     assert pl.read_parquet(tmp_path / "ws" / "steps" / "k" / got.parts[0].file).get_column("zh").to_list() == ["江上的船"]
-    with pytest.raises(DataError, match="there is no sheet '数剧'") as e:
-        _ingest(tmp_path, "[{name: x, path: 表.xlsx, options: {sheet: 数剧}}]")
-    assert "did you mean '数据'" in e.value.hint
+    with pytest.raises(DataError, match="there is no sheet '数剧表'") as e:
+        _ingest(tmp_path, "[{name: x, path: 表.xlsx, options: {sheet: 数剧表}}]")
+    assert "did you mean '数据表'" in e.value.hint
 
 
 def test_what_is_no_sheet_is_told(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
