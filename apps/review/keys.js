@@ -1,7 +1,9 @@
-// The language of the page, for fonts and screen readers. And: a switch, a tick box or a list keeps the keyboard after a click; the keys of the
+// The language of the page, for fonts and screen readers; a new item is shown from its top. And: a switch, a tick box or a list keeps the keyboard after a click; the keys of the
 // page would do nothing until one clicks elsewhere.
 export default function ({ data }) {
   document.documentElement.lang = data.lang;
+  if (window.leishuItem && data.item && window.leishuItem !== data.item) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
+  window.leishuItem = data.item;
   if (window.leishuKeys) return;
   window.leishuKeys = true;
   const free = () => setTimeout(() => {

@@ -107,6 +107,8 @@ def config(environment):
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
+        # Dark enough to be read on its own pale shade.
+        "theme.primaryColor": "#a8243a",
         "logger.level": "warning",
         # Streamlit would print an address without the token, which lets nobody in.
         "logger.hideWelcomeMessage": True,

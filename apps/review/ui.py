@@ -31,12 +31,13 @@ CSS = """<style>
 .cap .out{background:#c6282833;text-decoration:line-through}.cap .in{background:#2e7d3240}
 .cap .hid{border:1px solid #8886;border-radius:3px;font:600 .7rem monospace;padding:0 3px;margin:0 1px}
 .cap rt{font-size:.55em;color:#6b6b6b}
-.st-key-title{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+[data-testid="stLayoutWrapper"]:has(>.st-key-title){position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .tag{display:inline-block;border:1px solid #8886;border-radius:1rem;padding:0 .6rem;margin:0 .3rem .3rem 0;font-size:.85rem}
 .lead{font-size:.85rem;margin-right:.4rem}
 .st-key-decide button{min-width:6rem}
-[data-testid="stCaptionContainer"]{color:#5c5c5c}
-@media (hover:none) and (pointer:coarse){button kbd{display:none}.st-key-decide button{min-width:4.5rem}}
+[data-testid="stCaptionContainer"]{color:inherit;opacity:.75}
+.stButton button kbd{color:inherit!important;opacity:.85}
+@media (hover:none) and (pointer:coarse){.stButton button kbd{display:none}.st-key-decide button{min-width:4.5rem}}
 [data-testid="stMainBlockContainer"]{padding-top:3.5rem;max-width:1250px}
 @media (max-width:640px){[data-testid="stMainBlockContainer"]{padding-top:4.5rem}}
 </style>"""
@@ -281,8 +282,10 @@ def totals(state):
 
 
 def page_set_up():
-    """Tell the browser the page's language, and give the keys back to the page after a click on a switch or a tick box, which would keep them."""
-    component("keys", "<span></span>", "")(data={"lang": "zh-Hans" if lang() == "zh" else "en"}, key="free-keys")
+    """Tell the browser the page's language, show a new item from its top, and give the keys back to the page after a click that would keep them."""
+    component("keys", "<span></span>", "")(
+        data={"lang": "zh-Hans" if lang() == "zh" else "en", "item": st.session_state.get("current")}, key="free-keys"
+    )
 
 
 def when(stamp):

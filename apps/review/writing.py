@@ -16,8 +16,8 @@ def keep(item, part):
 
 
 def has_edit(draft):
-    """Whether a draft holds captions, not only a note."""
-    return bool(draft) and any(lang in draft for lang in LANGUAGES)
+    """Whether a draft holds captions or themes, not only a note."""
+    return bool(draft) and any(part in draft for part in (*LANGUAGES, "themes"))
 
 
 @st.fragment
@@ -33,6 +33,9 @@ def editor(item, decide, leave):
         text = (S.get(key) or {}).get("text")
         if text:
             keep(item, text)
+
+    def chosen():
+        keep(item, {"themes": list(S[f"themes-{item.item_id}"])})
 
     def themes_now():
         value = S.get(f"themes-{item.item_id}")
@@ -61,10 +64,11 @@ def editor(item, decide, leave):
     st.multiselect(
         t("themes"),
         names,
-        default=[x for x in item.shown.get("themes", ()) if x in names],
+        default=[x for x in draft.get("themes", item.shown.get("themes", ())) if x in names],
         format_func=lambda x: ui.label("themes", x),
         key=f"themes-{item.item_id}",
         placeholder=t("choose"),
+        on_change=chosen,
     )
     if S.pop("finished", False):
         st.rerun()

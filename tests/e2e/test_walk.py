@@ -90,10 +90,36 @@ def test_a_store_that_is_in_the_way_is_told_in_words(app: App, person: Make) -> 
     with sqlite3.connect(app.workspace / "review.sqlite") as other:
         other.execute("ALTER TABLE reviewers RENAME TO away")
     try:
-        li.page.reload()
+        li.page.keyboard.press("a")
         li.see("审阅数据库现在没有回应")
     finally:
         with sqlite3.connect(app.workspace / "review.sqlite") as other:
             other.execute("ALTER TABLE away RENAME TO reviewers")
     li.click("再试一次")
     li.page.locator(".st-key-k-a").wait_for()
+
+
+def test_a_half_written_edit_is_not_accepted_over_and_a_new_item_begins_at_its_top(app: App, person: Make) -> None:
+    items = push(app, "half", [{**ROWS[0], "zh": f"{n}{ROWS[0]['zh']}"} for n in range(2)])
+    li = person("褚", viewport={"width": 1280, "height": 500})
+    li.open(queue="half")
+    li.press("e")
+    li.page.get_by_label("英文", exact=True).fill("A field of millet")
+    assert li.stored(lambda: (app.store.draft(items[0].item_id, "褚") or {}).get("en") == "A field of millet")
+    assert not li.page.locator(".st-key-k-a").count(), "no Accept beside what was typed"
+    li.click("先不改")
+    li.see("没保存的修改草稿")
+    main = li.page.get_by_test_id("stMain")
+    main.evaluate("m => m.scrollTo(0, 300)")
+    li.decide("a")
+    li.page.wait_for_function("() => document.querySelector('[data-testid=stMain]').scrollTop === 0")
+    assert li.verdicts() == ["accept"]
+    with sqlite3.connect(app.workspace / "review.sqlite") as other:
+        other.execute("ALTER TABLE drafts RENAME TO away")
+    try:
+        li.page.keyboard.press("a")
+        li.see("没有保存成功")
+    finally:
+        with sqlite3.connect(app.workspace / "review.sqlite") as other:
+            other.execute("ALTER TABLE away RENAME TO drafts")
+    assert li.verdicts() == ["accept"]

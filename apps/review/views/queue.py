@@ -107,24 +107,24 @@ def decide(item, verdict, edits=None, labels=()):
         # A second press before the next item was on the screen: it is not meant for an item nobody has seen.
         return
     seconds = time.monotonic() - S.get("since", time.monotonic())
-    d = Decision(
-        item.item_id,
-        me(),
-        verdict,
-        edits=edits or {},
-        labels=labels,
-        note=writing.note_now(item),
-        seconds=seconds,
-        base=S.get("bases", {}).get(item.item_id),
-        app_version=__version__,
-    )
     try:
+        d = Decision(
+            item.item_id,
+            me(),
+            verdict,
+            edits=edits or {},
+            labels=labels,
+            note=writing.note_now(item),
+            seconds=seconds,
+            base=S.get("bases", {}).get(item.item_id),
+            app_version=__version__,
+        )
         receipt = ui.store().record(d)
     except CurateError as e:
-        S.said = ("error", str(e))
+        S.said = ("error", t("unsaved", why=e.message))
         return
     drop(item.item_id)
-    S.last = (verdict, item.item_id)
+    S.last, S.newcomer = (verdict, item.item_id), False
     S.said = ("warning", t("conflict")) if receipt.conflict else None
     S.mode, S.pinned, S.ahead = None, None, 0
 
@@ -137,9 +137,13 @@ def undo():
         S.said = ("info", t("undo.none"))
         return
     newest = ui.store().newest(ident, me())
-    ui.store().record(Decision(ident, me(), "undo", base=newest["decision_id"], app_version=__version__))
-    if newest["note"]:
-        ui.store().save_draft(ident, me(), {"note": newest["note"]})
+    try:
+        ui.store().record(Decision(ident, me(), "undo", base=newest["decision_id"], app_version=__version__))
+        if newest["note"]:
+            ui.store().save_draft(ident, me(), {"note": newest["note"]})
+    except CurateError as e:
+        S.said = ("error", t("unsaved", why=e.message))
+        return
     show(ident)
     S.last, S.said = None, ("info", t("reopened"))
 
@@ -178,7 +182,7 @@ def controls(item):
             st.text(t("reject.ask"))
             with st.container(horizontal=True):
                 for n, reason in enumerate(REASONS, 1):
-                    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+                    with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", width="content"):
                         st.button(t(f"reason.{reason}"), key=f"k-{n}", shortcut=str(n), on_click=decide, args=(item, "reject", None, (reason,)))
                         st.checkbox(t(f"reason.{reason}"), key=f"reason-{reason}", label_visibility="collapsed")
 
@@ -258,6 +262,9 @@ def newcomer():
 
 def head(item):
     tag = filtered()
+    if item is None:
+        # At the end the count is not a few seconds old.
+        ui.queues.clear()
     info = next((q for q in ui.queues() if q["queue"] == S.queue), {"open": 0, "items": 0})
     with st.container(horizontal=True):
         st.caption(t("left", open=ui.number(int(info["open"])), items=ui.number(int(info["items"]))))
@@ -290,8 +297,12 @@ def draw(item):
     with right:
         texts(item)
         if S.get("mode") == "edit":
+            # No other decision beside it: who presses Accept after typing means what they have typed.
             writing.editor(item, decide, leave_edit)
-        controls(item)
+        else:
+            if writing.has_edit(ui.store().draft(item.item_id, me())):
+                st.caption(t("editor.waiting"))
+            controls(item)
         moves()
         writing.note(item)
     left, right = st.columns([7, 5])
