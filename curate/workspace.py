@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -273,6 +273,16 @@ class Workspace:
         if not done:
             raise DataError(f"the workspace {self.root} has no finished run", hint="curate run RECIPE")
         return done[-1]
+
+    def media_root(self, manifest: Mapping[str, Any]) -> Path:
+        """Return the folder that relative addresses of media refer to in a run: what its step on clips says, else the recipe's folder.
+
+        Args:
+            manifest: the run's manifest.
+        """
+        base = Path(manifest["base"])
+        records = (self.record(s["key"]) for s in manifest["steps"])
+        return base / next((r.params["root"] for r in records if r and r.params.get("root")), "")
 
     def last_key(self) -> str:
         """Return the key of the last step of the newest finished run."""

@@ -136,7 +136,11 @@ def export(
     constrain(job)
     if not job.clips:
         why = ", ".join(f"{r} {n}" for r, n in Counter(n.reason for n in job.notes if n.left_out).most_common())
-        hint = "set publish: {media: copy} in the recipe and release again" if "no_media" in why else "see the export guide for what the target needs"
+        hint = (
+            "the release holds no media: set publish: {media: copy} in the recipe, and release where the files are"
+            if "no_media" in why
+            else "see the export guide for what the target needs"
+        )
         raise DataError(f"none of {total} clips can be exported to {target}: {why}", hint=hint)
     out.mkdir(parents=True, exist_ok=True)
     _writer(rule["writer"])(job)

@@ -177,9 +177,7 @@ def clip_name(clip_id: str, start: float | None, end: float | None, suffix: str)
     return f"{stem or 'clip'}-{digest}{suffix.lower()}"
 
 
-def place_media(
-    table: pl.DataFrame, mode: Mode, base: Path, staging: Path, final: Path, keep_missing: bool = False
-) -> tuple[pl.DataFrame, list[str]]:
+def place_media(table: pl.DataFrame, mode: Mode, base: Path, staging: Path, final: Path) -> tuple[pl.DataFrame, list[str]]:
     """Put the media of each row beside its split's metadata and name it in ``file_name``.
 
     Args:
@@ -188,10 +186,9 @@ def place_media(
         base: folder that relative addresses refer to.
         staging: folder that is being written.
         final: folder that it will be renamed to; links are relative to it.
-        keep_missing: whether rows stay, with their captions only, whose medium is not there.
 
     Returns:
-        The table with ``file_name``, and one line per medium that is not there.
+        The table with ``file_name``, and one line per medium that is not there; its rows keep their captions.
     """
     names: list[str | None] = []
     faults: dict[str, None] = {}
@@ -203,8 +200,7 @@ def place_media(
             continue
         source = Path(row["uri"]) if Path(row["uri"]).is_absolute() else base / row["uri"]
         if not source.is_file():
-            if not keep_missing:
-                faults[f"media file {shown_uri(row['uri'], base)!r} is missing"] = None
+            faults[f"media file {shown_uri(row['uri'], base)!r} is missing"] = None
             names.append(None)
             continue
         cut = mode == "cut" and row["end_s"] is not None and row["media"] == "video"

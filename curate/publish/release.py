@@ -18,12 +18,12 @@ from curate.cells import MARK
 from curate.errors import DataError, PublishRefused, RecipeError, UsageError
 from curate.knowledge.lexicon import Lexicon
 from curate.knowledge.taxonomy import Taxonomy
+from curate.planning import default_workspace, plan
 from curate.publish import card, croissant, facts, licenses, prose
 from curate.publish import data as releasedata
 from curate.recipe import PublishSpec, Recipe
 from curate.recipe import load as load_recipe
 from curate.review import facts as reviewfacts
-from curate.run import default_workspace, plan
 from curate.workspace import Workspace, write_atomic, write_json
 
 # Endings that VideoFolder and ImageFolder of ``datasets`` read; one builder serves a whole repository.
@@ -156,10 +156,15 @@ def make(
     shutil.rmtree(staging, ignore_errors=True)
     try:
         staging.mkdir()
-        table, missing = releasedata.place_media(table, job.spec.media, job.base, staging, final, job.spec.missing_media == "keep")
-        if faults + missing:
-            raise PublishRefused(_listed(faults + missing), hint="mend these and run curate release again")
+        root = job.ws.media_root(job.manifest)
+        table, missing = releasedata.place_media(table, job.spec.media, root, staging, final)
+        keep = job.spec.missing_media == "keep"
+        if faults or (missing and not keep):
+            more = "" if keep or not missing else f"; relative paths of media refer to {root}"
+            raise PublishRefused(_listed(faults if keep else faults + missing), hint=f"mend these and run curate release again{more}")
         result = _fill(job, table, staging)
+        if missing:
+            result.notes.append(f"released without {len(missing)} media files that are not there; the first: {missing[0]}, looked for in {root}")
         return _swap(staging, final, result, replace)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

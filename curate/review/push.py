@@ -95,7 +95,7 @@ def push(
         table = table.head(most)
     twins = _twins(ws, key, set(table.get_column("id")))
     near = _neighbours(ws, key, table.get_column("id").to_list())
-    with MediaFolder(ws.root, Path(run["base"])) as media:
+    with MediaFolder(ws.root, ws.media_root(run)) as media:
         items = [
             _item(row, name, overlap or 0, lexicon, media, [*twins.get(row["id"], ()), *near.get(row["id"], ())])
             for row in table.iter_rows(named=True)

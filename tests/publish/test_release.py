@@ -203,6 +203,18 @@ def test_cells_of_a_csv_are_no_formulas_and_come_back(project: Project, tmp_path
     assert run(back).table(["zh"])["zh"].to_list() == ["'=龙舟竞渡鼓声震天"], "files of others stay as they are"
 
 
+def test_media_are_looked_for_where_the_steps_on_clips_found_them(project: Project, tmp_path: Path) -> None:
+    from tests.publish.conftest import STEPS, draw
+
+    (tmp_path / "elsewhere").mkdir()
+    for i in range(6):
+        draw(tmp_path / "elsewhere" / f"{i}.mp4", 6, 64, 48)
+    steps = STEPS.replace(", coverage", ", {clip: {root: ../elsewhere, motion: false}}, coverage")
+    result = make(project(data=[{**r, "uri": f"{i}.mp4"} for i, r in enumerate(rows(6))], publish={"media": "copy"}, steps=steps))
+    assert result.facts["media_rows"] == result.facts["records"]
+    assert result.notes == [n for n in result.notes if "media files" not in n]
+
+
 def test_rows_without_their_clip_stay_where_the_recipe_says_so(project: Project, tmp_path: Path) -> None:
     from tests.publish.conftest import draw
 
@@ -219,6 +231,7 @@ def test_rows_without_their_clip_stay_where_the_recipe_says_so(project: Project,
     count = sum(n is not None for n in names)
     assert 8 <= count == result.facts["media_rows"] < len(names)
     assert f"Only {count} of" in result.card_path.read_text(encoding="utf-8")
+    assert any("gone-0.mp4" in n and str(tmp_path / "project") in n for n in result.notes)
     datasets = pytest.importorskip("datasets")
     loaded = datasets.load_dataset(str(result.path), cache_dir=str(tmp_path / "cache"))
     found = [r["video"] for part in loaded.values() for r in part.cast_column("video", datasets.Video(decode=False))]
