@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from curate.knowledge.lexicon import Lexicon
     from curate.knowledge.taxonomy import Taxonomy
     from curate.plain import check, dedup, search, tag
-    from curate.run import plan, run
+    from curate.planning import plan
+    from curate.run import run
     from curate.stage import Resources, Stage
     from curate.workspace import Workspace
 
@@ -32,7 +33,7 @@ _WHERE = {
     "Workspace": "workspace",
     "check": "plain",
     "dedup": "plain",
-    "plan": "run",
+    "plan": "planning",
     "run": "run",
     "search": "plain",
     "tag": "plain",

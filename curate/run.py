@@ -18,14 +18,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from curate import engines, ingest, mediakey, resources, stages
-from curate.errors import DataError, StageError
-from curate.recipe import Recipe, Step, check_chain, load
+from curate import engines, ingest, resources
+from curate.errors import StageError
+from curate.planning import INGEST, Job, Planned, default_workspace, keys, prepare
+from curate.recipe import Step
 from curate.shares import Stored
-from curate.stage import Params, Resources, Stage, call
-from curate.workspace import PartFile, StepRecord, Workspace, lineage_key, sha256_file, write_atomic, write_json
-
-INGEST = "ingest"
+from curate.stage import Params, Stage, call
+from curate.workspace import PartFile, StepRecord, Workspace, write_atomic, write_json
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,6 @@ class Event:
 
 
 OnEvent = Callable[[Event], None]
-
-
-@dataclass
-class Planned:
-    """One step of a plan."""
-
-    step_id: str
-    stage: str
-    key: str
-    cached: bool
 
 
 @dataclass
@@ -79,80 +68,6 @@ class RunResult:
         return self.workspace.drops(self.key)
 
 
-@dataclass
-class _Job:
-    """Everything a run carries from step to step."""
-
-    recipe: Recipe
-    text: str
-    base: Path
-    ws: Workspace
-    res: Resources
-    chain: list[tuple[Step, Stage, Params]]
-    sources: list[ingest.Source]
-    decisions: Path | None
-    uses: tuple[str, ...]
-
-
-def _prepare(recipe_path: Path, workspace: Path) -> _Job:
-    recipe, text = load(recipe_path)
-    base = recipe_path.resolve().parent
-    chain = check_chain(recipe, stages.load())
-    uses = tuple(sorted({u for _, stage, _ in chain for u in stage.uses}))
-    decisions = _snapshot(recipe, base, workspace)
-    res = resources.build(recipe.resources, recipe.seed, base, uses, decisions)
-    check_chain(recipe, stages.load(), res)
-    sources = ingest.resolve(recipe, base)
-    return _Job(recipe, text, base, Workspace(workspace), res, chain, sources, decisions, uses)
-
-
-def _snapshot(recipe: Recipe, base: Path, workspace: Path) -> Path | None:
-    spec = recipe.resources.decisions
-    if spec is None:
-        return None
-    direct = base / spec
-    if direct.suffix == ".parquet":
-        if not direct.exists():
-            raise DataError(f"no snapshot of decisions at {direct}", hint="curate review pull")
-        return direct
-    latest = workspace / "decisions" / f"{spec}.latest"
-    return workspace / "decisions" / f"{latest.read_text().strip()}.parquet" if latest.exists() else None
-
-
-def _keys(job: _Job) -> list[Planned]:
-    key = first = lineage_key(ingest.key_parts(job.sources, job.recipe.part_rows))
-    out = [Planned(INGEST, INGEST, key, _is_done(job.ws, key))]
-    media: dict[str, str] = {}
-    for step, stage, params in job.chain:
-        root = str(getattr(params, "root", "")) if stage.media else ""
-        if stage.media and root not in media:
-            media[root] = mediakey.digest(job.ws, first, job.base / root)
-        key = lineage_key(resources.step_key_parts(stage, params.model_dump(mode="json"), job.res, key, media.get(root, "")))
-        out.append(Planned(step.id, stage.name, key, _is_done(job.ws, key)))
-    return out
-
-
-def _is_done(ws: Workspace, key: str) -> bool:
-    rec = ws.record(key)
-    if rec is None:
-        return False
-    folder = ws.step_dir(key)
-    return all((folder / p.file).is_file() and sha256_file(folder / p.file) == p.sha256 for p in rec.parts)
-
-
-def plan(recipe_path: Path, workspace: Path) -> list[Planned]:
-    """Say what a run would do, without doing it.
-
-    Args:
-        recipe_path: the recipe.
-        workspace: the workspace folder.
-
-    Returns:
-        One entry per step with its key and whether it is cached.
-    """
-    return _keys(_prepare(recipe_path, workspace))
-
-
 def run(
     recipe_path: Path | str,
     workspace: Path | str | None = None,
@@ -176,7 +91,7 @@ def run(
         CurateError: anything wrong, with the next step.
     """
     recipe_path = Path(recipe_path)
-    job = _prepare(recipe_path, Path(workspace) if workspace else default_workspace(recipe_path))
+    job = prepare(recipe_path, Path(workspace) if workspace else default_workspace(recipe_path))
     tell = on_event or (lambda _e: None)
     with job.ws.locked(), engines.Workers(workers) as crew:
         manifest = _start(job, engine)
@@ -194,16 +109,11 @@ def run(
     return RunResult(job.ws, manifest["run_id"], records[-1].key, manifest, records)
 
 
-def default_workspace(recipe_path: Path) -> Path:
-    """Return the workspace used when none is named."""
-    return recipe_path.resolve().parent / f"{recipe_path.stem}-ws"
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _start(job: _Job, engine: str) -> dict[str, Any]:
+def _start(job: Job, engine: str) -> dict[str, Any]:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     digest = hashlib.sha256(job.text.encode()).hexdigest()
     return {
@@ -237,12 +147,12 @@ def _git(base: Path) -> dict[str, Any] | None:
     return {"commit": commit.stdout.strip(), "dirty": bool(dirty.stdout.strip())}
 
 
-def _steps(job: _Job, manifest: dict[str, Any], engine: str, workers: engines.Workers, tell: OnEvent) -> list[StepRecord]:
-    planned = _keys(job)
+def _steps(job: Job, manifest: dict[str, Any], engine: str, workers: engines.Workers, tell: OnEvent) -> list[StepRecord]:
+    planned = keys(job)
     records = [_ingest(job, planned[0], tell)]
     _note(manifest, records[0], planned[0].cached)
     if not planned[0].cached and any(stage.media for _, stage, _ in job.chain):
-        planned = [planned[0], *_keys(job)[1:]]  # only now is it known which media files the rows name
+        planned = [planned[0], *keys(job)[1:]]  # only now is it known which media files the rows name
     todo = [_Todo(entry, *what) for entry, what in zip(planned[1:], job.chain, strict=True)]
     for group in _groups(todo, engine):
         first = group[0]
@@ -295,7 +205,7 @@ def _versions(stage: Stage | None) -> dict[str, str]:
     return {**out, **(resources.lib_versions(stage) if stage else {})}
 
 
-def _ingest(job: _Job, entry: Planned, tell: OnEvent) -> StepRecord:
+def _ingest(job: Job, entry: Planned, tell: OnEvent) -> StepRecord:
     if entry.cached:
         rec = job.ws.record(entry.key)
         assert rec is not None
@@ -326,7 +236,7 @@ def _commit(ws: Workspace, rec: StepRecord) -> None:
         note.unlink(missing_ok=True)
 
 
-def _do_group(job: _Job, group: list[_Todo], before: StepRecord, engine: str, workers: engines.Workers, tell: OnEvent) -> Iterator[StepRecord]:
+def _do_group(job: Job, group: list[_Todo], before: StepRecord, engine: str, workers: engines.Workers, tell: OnEvent) -> Iterator[StepRecord]:
     started = time.perf_counter()
     for entry, step, _, _ in group:
         tell(Event(step.id, 0, len(before.parts), before.rows_live))
@@ -348,7 +258,7 @@ def _do_group(job: _Job, group: list[_Todo], before: StepRecord, engine: str, wo
         yield before
 
 
-def _record(job: _Job, todo: _Todo, results: list[engines.PartResult], before: StepRecord, seconds: float, engine: str) -> StepRecord:
+def _record(job: Job, todo: _Todo, results: list[engines.PartResult], before: StepRecord, seconds: float, engine: str) -> StepRecord:
     entry, step, stage, params = todo
     results.sort(key=lambda r: r.part)
     rows_in = sum(r.rows_in for r in results)
@@ -370,7 +280,7 @@ def _record(job: _Job, todo: _Todo, results: list[engines.PartResult], before: S
 
 
 def _row_parts(
-    job: _Job, group: list[_Todo], before: StepRecord, engine: str, workers: engines.Workers, tell: OnEvent
+    job: Job, group: list[_Todo], before: StepRecord, engine: str, workers: engines.Workers, tell: OnEvent
 ) -> list[list[engines.PartResult]]:
     """Results of each step of a chain."""
     links = tuple(
@@ -396,7 +306,7 @@ def _row_parts(
     return each
 
 
-def _table_parts(job: _Job, todo: _Todo, before: StepRecord, engine: str, workers: engines.Workers) -> list[engines.PartResult]:
+def _table_parts(job: Job, todo: _Todo, before: StepRecord, engine: str, workers: engines.Workers) -> list[engines.PartResult]:
     entry, step, stage, params = todo
     started = time.perf_counter()
     chain = job.ws.chain(before.key)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from curate.duplicates import minhash, neighbours
-from curate.duplicates.neighbours import Bools, Buckets, Ids
+from curate.duplicates import clusters, minhash, neighbours
+from curate.duplicates.clusters import Buckets, Ids
+from curate.duplicates.neighbours import Bools
 from curate.embed import Vectors
 from curate.stage import Spread
 from curate.workspace import Workspace
@@ -110,7 +111,7 @@ def _homes(fetch: Fetch, middle: Vectors, parts: Sequence[int]) -> tuple[Ids, Id
     for i in parts:
         low, high = fetch.table.starts[i], fetch.table.starts[i + 1]
         at = np.flatnonzero((fetch.places >= low) & (fetch.places < high))
-        row, bucket, rank = neighbours.assign(fetch(at), middle) if len(at) else out[0]
+        row, bucket, rank = clusters.assign(fetch(at), middle) if len(at) else out[0]
         out.append((at[row], bucket, rank))
     row, bucket, rank = (np.concatenate(x) for x in zip(*out, strict=True))
     return row, bucket, rank
@@ -142,13 +143,13 @@ def near_vectors(spread: Spread, column: str, places: Ids, least: float, seed: i
     fetch, n = Fetch(spread.table, column, places), len(places)
     if n <= neighbours.FLAT_LIMIT:
         return spread.map(_flat, [(fetch, least, seed, wanted)])[0]
-    middle = neighbours.centres(fetch, n, neighbours.count(n), seed)
+    middle = clusters.centres(fetch, n, clusters.count(n), seed)
     axes = neighbours.main_axes(fetch, n, seed)
     parts = len(spread.table.sizes)
     found = spread.map(_homes, [(fetch, middle, list(range(i, parts, spread.count))) for i in range(min(parts, spread.count))])
     row, bucket, rank = (np.concatenate(x) for x in zip(*found, strict=True))
-    buckets = neighbours.gather(row, bucket, rank, len(middle))
-    tasks = [(fetch, neighbours.share(buckets, i, spread.count), axes, least, wanted) for i in range(spread.count)]
+    buckets = clusters.gather(row, bucket, rank, len(middle))
+    tasks = [(fetch, clusters.share(buckets, i, spread.count), axes, least, wanted) for i in range(spread.count)]
     return minhash.distinct(np.concatenate(spread.map(_inside, tasks)))
 
 

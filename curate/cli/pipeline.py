@@ -17,7 +17,7 @@ WORKSPACE = typer.Option(None, "--workspace", "-w", help="Workspace folder; besi
 
 
 def _workspace(recipe: Path | None, workspace: Path | None) -> Any:
-    from curate.run import default_workspace
+    from curate.planning import default_workspace
     from curate.workspace import Workspace
 
     root = workspace or (default_workspace(recipe) if recipe else _only_one(Path()))
@@ -54,8 +54,8 @@ def init(
 
 def plan(recipe: Path = RECIPE, workspace: Path = WORKSPACE, as_json: bool = JSON) -> None:
     """Say what a run would do: which steps are cached, which would run."""
-    from curate.run import default_workspace
-    from curate.run import plan as make_plan
+    from curate.planning import default_workspace
+    from curate.planning import plan as make_plan
 
     steps = make_plan(recipe, workspace or default_workspace(recipe))
     if as_json:

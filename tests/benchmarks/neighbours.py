@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from curate.duplicates import neighbours
+from curate.duplicates import clusters, neighbours
 from curate.duplicates.minhash import distinct
 
-Keys = neighbours.Ids
+Keys = clusters.Ids
 THRESHOLD = 0.92
 BLOCK = 4096
 
@@ -98,11 +98,11 @@ def faiss_same_lists(vectors: neighbours.Vectors) -> Keys:
     import faiss
 
     n = len(vectors)
-    middle = neighbours.centres(lambda at: vectors[at].astype(np.float32), n, neighbours.count(n))
+    middle = clusters.centres(lambda at: vectors[at].astype(np.float32), n, clusters.count(n))
     quantizer = faiss.IndexFlatIP(vectors.shape[1])
     quantizer.add(middle)
     index = faiss.IndexIVFFlat(quantizer, vectors.shape[1], len(middle), faiss.METRIC_INNER_PRODUCT)
-    index.is_trained, index.nprobe = True, 1 + neighbours.VISITS
+    index.is_trained, index.nprobe = True, 1 + clusters.VISITS
     for start in range(0, n, 1 << 16):
         index.add(vectors[start : start + (1 << 16)].astype(np.float32))
     return _ranges(index, vectors)

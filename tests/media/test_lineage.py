@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from curate.media import synth
-from curate.run import plan, run
+from curate.planning import plan
+from curate.run import run
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate.duplicates import minhash, neighbours
+from curate.duplicates import clusters, minhash, neighbours
 from curate.duplicates.keys import match_keys
 from curate.schema import stable_key
 from curate.stages.balance import count_clips
@@ -38,7 +38,7 @@ def test_buckets_of_semantic_duplicates() -> None:
     vectors[1::2] = vectors[::2] + 0.1 * rng.standard_normal((ROWS // 2, 24)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    def fetch(at: neighbours.Ids) -> neighbours.Vectors:
+    def fetch(at: clusters.Ids) -> neighbours.Vectors:
         return vectors[at]
 
     whole = neighbours.candidates(fetch, ROWS, 0.95)

@@ -282,8 +282,7 @@ def test_exit_codes_are_those_of_the_errors(curate: Run, monkeypatch: pytest.Mon
     def fail(*args: object) -> None:
         raise error("坏了：端午.csv", hint="看这里")
 
-    # `curate.run` is the function of that name once it has been used; the module is what the command imports from.
-    monkeypatch.setattr(importlib.import_module("curate.run"), "plan", fail)
+    monkeypatch.setattr(importlib.import_module("curate.planning"), "plan", fail)
     got, out, err = curate("plan", "x.yaml")
     assert (got, out) == (code, "")
     assert err == "error: 坏了：端午.csv\n  Hint: 看这里\n"

@@ -24,7 +24,8 @@ from curate import explain, stages
 from curate.errors import CurateError, DataError, RecipeError, SchemaError, StageError
 from curate.knowledge.lexicon import Lexicon
 from curate.plain import shipped_lexicon
-from curate.run import RunResult, plan, run
+from curate.planning import plan
+from curate.run import RunResult, run
 from curate.stage import Params, Resources, Stage
 from curate.workspace import Workspace, sha256_file
 from tests.conftest import ROOT
