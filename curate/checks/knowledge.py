@@ -10,8 +10,8 @@ from pathlib import Path
 
 from curate.data import data_path
 from curate.errors import LexiconError
-from curate.knowledge.lexicon import cells, read_tsv
 from curate.knowledge.matcher import Form, Hit, Matcher
+from curate.knowledge.tsv import cells, read_tsv
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,16 @@ import numpy.typing as npt
 from rapidfuzz.distance import Levenshtein
 
 from curate.data import data_path
+from curate.duplicates.numbers import numbers
 from curate.knowledge.bulk import blocks
-from curate.knowledge.lexicon import Entry, Lexicon, cells, read_tsv
+from curate.knowledge.lexicon import Entry, Lexicon
 from curate.knowledge.matcher import Form, Matcher
+from curate.knowledge.tsv import cells, read_tsv
 
 _Ints = npt.NDArray[np.int64]
 # One-character dynasty names are never a label, but 唐 in one caption and 宋 in its twin is a difference.
 DYNASTIES = "夏商周秦汉晋隋唐宋辽金元明清"
 _DYNASTY = re.compile(f"[{DYNASTIES}]")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -149,13 +150,16 @@ def decisive_all(lexicon: Lexicon, zh: Sequence[str], en: Sequence[str], terms: 
     places = [np.asarray(c, np.int64) for c in (terms.row, terms.start, terms.end)]
     for lang, texts in (("zh", zh), ("en", en)):
         taken = [c[telling & (langs == (lang == "zh"))] for c in places]
-        _add_opposites(lang, texts, taken, rows, words)
+        # All texts on one line of numbers: how many characters up to each place belong to terms.
+        offset = np.cumsum([0, *(len(t) + 1 for t in texts)])
+        inside = np.zeros(int(offset[-1]) + 1, np.int64)
+        np.add.at(inside, offset[taken[0]] + taken[1], 1)
+        np.add.at(inside, offset[taken[0]] + taken[2], -1)
+        covered = np.append(0, np.cumsum(np.cumsum(inside) > 0))
+        _add_opposites(lang, texts, offset, covered, rows, words)
+        _add_numbers(lang, texts, offset, covered, rows, words)
         if lang == "zh":
             _add_dynasties(texts, taken, rows, words)
-        for row, text in enumerate(texts):
-            for number in _NUMBER.findall(text):
-                rows.append(row)
-                words.append(f"{lang}:number:{number}")
     every = sorted(set(words))
     rank = {w: i for i, w in enumerate(every)}
     keys = np.unique(np.asarray(rows, np.int64) * len(every) + np.fromiter(map(rank.__getitem__, words), np.int64, len(words)))
@@ -177,24 +181,22 @@ def _add_dynasties(texts: Sequence[str], taken: list[_Ints], rows: list[int], wo
             words += [f"zh:dynasty:{c}" for c in free]
 
 
-def _add_opposites(lang: str, texts: Sequence[str], taken: list[_Ints], rows: list[int], words: list[str]) -> None:
+def _add_opposites(lang: str, texts: Sequence[str], offset: _Ints, covered: _Ints, rows: list[int], words: list[str]) -> None:
     """Add the meanings that exclude each other, but where a term already says more."""
     opposites = load_opposites()
-    # All texts on one line of numbers: how many characters up to each place belong to terms.
-    offset = np.cumsum([0, *(len(t) + 1 for t in texts)])
-    inside = np.zeros(int(offset[-1]) + 1, np.int64)
-    np.add.at(inside, offset[taken[0]] + taken[1], 1)
-    np.add.at(inside, offset[taken[0]] + taken[2], -1)
-    covered = np.append(0, np.cumsum(np.cumsum(inside) > 0))
     bulk = opposites.matcher.bulk
     said: dict[int, list[tuple[str, bool]]] = {}
     for first, some in blocks(texts):
         found = bulk.search(some, "zh" if lang == "zh" else "latin")
         for number in np.unique(found.sets).tolist():
             if number not in said:
-                meanings = opposites.meanings(bulk.sets.entries(number))
+                meanings = [(g, next(iter(keys))) for g, keys in opposites.meanings(bulk.sets.entries(number)) if g in STRONG and len(keys) == 1]
                 # 苏州 inside 苏州园林 and 杭州 as a region are cities all the same.
-                said[number] = [(f"{lang}:{g}:{next(iter(keys))}", g == "city") for g, keys in meanings if g in STRONG and len(keys) == 1]
+                said[number] = [
+                    (f"{lang}:{_COUNTED.get(k, '') if g == 'number' else f'{g}:{k}'}", g == "city")
+                    for g, k in meanings
+                    if g != "number" or k in _COUNTED
+                ]
         at = offset[found.rows + first]
         free = covered[at + found.ends] == covered[at + found.starts]
         for row, number, alone in zip((found.rows + first).tolist(), found.sets.tolist(), free.tolist(), strict=True):
@@ -202,6 +204,20 @@ def _add_opposites(lang: str, texts: Sequence[str], taken: list[_Ints], rows: li
                 if alone or always:
                     rows.append(row)
                     words.append(word)
+
+
+# Of the table's numbers, those that are no numerals; numerals are read as a whole.
+_COUNTED = {"one": "number:1", "zero": "number:0", "dozens": "number-about:10", "hundreds": "number-about:100", "thousands": "number-about:1000"}
+
+
+def _add_numbers(lang: str, texts: Sequence[str], offset: _Ints, covered: _Ints, rows: list[int], words: list[str]) -> None:
+    """Add the numbers of all texts, in words only where no term says more (三国)."""
+    for row, text in enumerate(texts):
+        for found in numbers(text, lang):
+            at = offset[row]
+            if not found.words or covered[at + found.end] == covered[at + found.start]:
+                rows.append(row)
+                words.append(f"{lang}:{found.kind}:{found.value}")
 
 
 def differ(a: Iterable[str], b: Iterable[str]) -> str:

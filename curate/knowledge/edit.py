@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from curate.errors import LexiconError, did_you_mean
-from curate.knowledge.lexicon import COLUMNS, Lexicon, cells, read_tsv
+from curate.knowledge.lexicon import COLUMNS, Lexicon
+from curate.knowledge.tsv import cells, read_tsv
 from curate.plain import shipped_taxonomy
 from curate.text import to_traditional
 from curate.workspace import write_atomic

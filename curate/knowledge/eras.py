@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from curate.data import data_path
-from curate.knowledge.lexicon import Entry, Lexicon, read_tsv
+from curate.knowledge.lexicon import Entry, Lexicon
 from curate.knowledge.taxonomy import Taxonomy
+from curate.knowledge.tsv import read_tsv
 from curate.knowledge.years import years
 
 NAMED, CARRIED = 0.95, 0.8

@@ -9,7 +9,7 @@ from typing import Any
 
 from curate.data import data_path, read_yaml
 from curate.errors import LexiconError
-from curate.knowledge.lexicon import read_tsv
+from curate.knowledge.tsv import read_tsv
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from curate import plain
 from curate.data import data_path, read_yaml
 from curate.errors import DataError, UsageError, need_extra
-from curate.knowledge.lexicon import cells, read_tsv
+from curate.knowledge.tsv import cells, read_tsv
 from curate.prompts.pack import Count, _limits, _spec, counter
 from curate.stage import Resources
 

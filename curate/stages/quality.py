@@ -11,8 +11,8 @@ import polars as pl
 from pydantic import Field
 
 from curate.data import data_path
-from curate.knowledge.lexicon import cells, read_tsv
 from curate.knowledge.matcher import Form, Matcher
+from curate.knowledge.tsv import cells, read_tsv
 from curate.stage import Params, Resources, Stage
 from curate.text import han_count
 

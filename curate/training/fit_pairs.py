@@ -20,7 +20,8 @@ from curate.data import data_path
 from curate.duplicates.decisive import load_opposites
 from curate.embed import encode_unique
 from curate.knowledge.head import Floats
-from curate.knowledge.lexicon import Entry, Lexicon, cells, read_tsv
+from curate.knowledge.lexicon import Entry, Lexicon
+from curate.knowledge.tsv import cells, read_tsv
 from curate.stages.match import find_all_terms
 from curate.text import normalize, to_simplified
 from curate.training.fit import CAPTIONS, train

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from curate.data import data_path
-from curate.knowledge.lexicon import read_tsv
+from curate.knowledge.tsv import read_tsv
 
 WHO = "老人 an old man|女孩 a girl|匠人 a craftsman|厨师 a cook|孩子们 children|游客 tourists|舞者 a dancer|僧人 a monk|农民 a farmer|画家 a painter|武士 a warrior|学者 a scholar"
 LOOK = "穿着汉服的 in hanfu|戴着斗笠的 in a bamboo hat|穿旗袍的 in a qipao|系着围裙的 in an apron|披着蓑衣的 in a straw cape|戴眼镜的 with glasses|白发的 with white hair|年轻的 of young age"

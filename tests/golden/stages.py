@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 FILE = Path(__file__).with_name("stages.json")
 # Modules below the stages whose meaning shapes what they return (DESIGN: the levels 0 to 2).
 GROUND = (
-    "text codes langid tokenize schema embed use_fast use_runs index knowledge.lexicon knowledge.taxonomy knowledge.matcher knowledge.bulk knowledge.resolve "
+    "text codes langid tokenize schema embed use_fast use_runs index knowledge.tsv knowledge.lexicon knowledge.taxonomy knowledge.matcher knowledge.bulk knowledge.resolve "
     "knowledge.trie knowledge.years knowledge.eras duplicates.keys duplicates.closeness "
     "knowledge.meanings knowledge.head knowledge.tagging duplicates.unionfind duplicates.decisive duplicates.minhash duplicates.pairs "
     "duplicates.semantic duplicates.clusters duplicates.neighbours duplicates.leakage balance.quota checks.verdict checks.anachronism checks.confusion checks.flags "
