@@ -26,7 +26,7 @@ ALLOWED = {
 ONLY = {
     "av": "curate.media.*", "cv2": "curate.media.*", "scenedetect": "curate.media.*", "rapidocr": "curate.media.*", "c2pa": "curate.media.*",
     "PIL": "curate.media.* curate.review.media", "streamlit": "apps.*", "ray": "curate.engines", "faiss": "curate.index", "typer": "curate.cli curate.cli.*",
-    "rich": "curate.cli.*", "sqlalchemy": "curate.review.store", "jieba": "curate.tokenize", "rjieba": "curate.tokenize", "opencc": "curate.text",
+    "rich": "curate.cli.*", "sqlalchemy": "curate.review.database", "jieba": "curate.tokenize", "rjieba": "curate.tokenize", "opencc": "curate.text",
     "langdetect": "curate.langid", "sentence_transformers": "curate.embed", "huggingface_hub": "curate.publish.hub", "modelscope_hub": "curate.publish.hub",
     "keyring": "curate.publish.hub", "datasets": "curate.readers.hf curate.publish.hub curate.publish.release curate.publish.data", "matplotlib": "curate.plots", "ahocorasick_rs": "curate.knowledge.matcher",
     "charset_normalizer": "curate.readers.encoding", "pysubs2": "curate.readers.*", "fastexcel": "curate.readers.excel", "torch": "", "pickle": "", "marshal": "", "shelve": "",

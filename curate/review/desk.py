@@ -5,27 +5,20 @@ from __future__ import annotations
 # Values are always bound; only fixed names of columns and tables are put together.
 # ruff: noqa: S608
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from curate.errors import DataError, UsageError, did_you_mean
+from curate.review.database import Rows, stamp
 from curate.review.items import COUNTED, READS, ROLES, clean, queue_name, reviewer_name, ulid
+from curate.review.log import DECISION_COLUMNS, Log
 
-Rows = list[dict[str, Any]]
 _MINE = "('" + "', '".join(COUNTED) + "')"
 ITEM_COLUMNS = "item_id, queue, record_id, clip_id, shown, suggestion, why, priority, overlap"
-DECISION_COLUMNS = "decision_id, item_id, reviewer, kind, verdict, edits, labels, note, seconds, base, conflict, app_version, created_at"
 PROMPT_COLUMNS = "entry_id, set_name, prompt_id, reviewer, act, body, created_at"
 PLACES = f"""UPDATE items SET places = overlap - (SELECT count(DISTINCT c.reviewer) FROM current_decisions c WHERE c.item_id = items.item_id
              AND c.kind = 'review' AND c.verdict IN {_MINE})"""
-
-
-def stamp(at: datetime) -> str:
-    """Return a time as text whose order is the order of time."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def json_text(value: Any) -> str:
@@ -33,23 +26,8 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-class Desk(ABC):
-    """What a store offers besides items and decisions; `ReviewStore` gives it its connections."""
-
-    @abstractmethod
-    def _read(self) -> AbstractContextManager[Any]: ...
-
-    @abstractmethod
-    def _write(self) -> AbstractContextManager[Any]: ...
-
-    @abstractmethod
-    def _run(self, connection: Any, sql: str, values: Any = ()) -> Any: ...
-
-    @abstractmethod
-    def _rows(self, connection: Any, sql: str, values: Mapping[str, Any] | None = None) -> Rows: ...
-
-    @abstractmethod
-    def _stamp(self) -> str: ...
+class Desk(Log):
+    """What a store offers besides items and decisions."""
 
     # ---- people, drafts, proposals
 

@@ -8,171 +8,34 @@ from __future__ import annotations
 
 # Values are always bound; only fixed names of columns and tables are put together.
 # ruff: noqa: S608
-import fcntl
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from curate.errors import CurateError, DataError, UsageError, did_you_mean, need_extra
-from curate.review.desk import DECISION_COLUMNS as _DECISION
+from curate.errors import DataError, UsageError, did_you_mean
+from curate.review.database import Rows, now, stamp
 from curate.review.desk import ITEM_COLUMNS as _ITEM
 from curate.review.desk import PLACES as _PLACES
-from curate.review.desk import Desk, Rows, json_text, stamp
+from curate.review.desk import Desk, json_text
 from curate.review.items import Added, Decision, Item, Receipt, clean, reviewer_name
-from curate.review.schema import MIGRATIONS, SCHEMA_TABLE, VERSION
+from curate.review.log import DECISION_COLUMNS as _DECISION
 
 _LEASE = 900.0
 _LEASES = "SELECT item_id FROM claims WHERE reviewer = :r AND expires_at > :now LIMIT 500"
 _START = timedelta(seconds=60)
-_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "afs", "ceph", "lustre")
-DECISIONS = pl.Schema(
-    {"decision_id": pl.String(), "item_id": pl.String(), "record_id": pl.String(), "clip_id": pl.String(), "reviewer": pl.String(),
-     "kind": pl.String(), "verdict": pl.String(), "edits": pl.String(), "labels": pl.List(pl.String()), "note": pl.String(),
-     "seconds": pl.Float64(), "conflict": pl.String(), "created_at": pl.String()}
-)  # fmt: skip
-
-
-def now() -> datetime:
-    """Return the time, in UTC."""
-    return datetime.now(UTC)
-
-
-def _network_mount(path: Path) -> str:
-    """Return the kind of network file system that holds a path, or nothing."""
-    mounts = Path("/proc/mounts")
-    if not mounts.exists():
-        return ""
-    best, kind = "", ""
-    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
-        _, place, name, *_ = line.split(" ")
-        if str(path).startswith(place.rstrip("/") + "/") and len(place) > len(best):
-            best, kind = place, name
-    return kind if kind in _NETWORK else ""
 
 
 class ReviewStore(Desk):
-    """Items, leases, decisions, drafts and proposals of one project.
-
-    Args:
-        url: a path of a SQLite file, or a database URL such as ``postgresql://user@host/db``.
-        clock: tells the time; tests give their own.
-
-    Raises:
-        MissingExtra: SQLAlchemy or the driver is not installed.
-        CurateError: the file is on a network file system, or was written by a newer version.
-    """
+    """Items, leases, decisions, drafts and proposals of one project; opened as ``database.Database`` says."""
 
     def __init__(self, url: str | Path, clock: Callable[[], datetime] = now) -> None:
-        try:
-            import sqlalchemy
-        except ImportError as e:
-            raise need_extra("sqlalchemy", "review") from e
-        self._sql = sqlalchemy
-        self._clock = clock
-        self._lock_file: Path | None = None
+        super().__init__(url, clock)
         # Where a reviewer's search for free items began last, and when: what lies before it need not be looked at each time.
         self._starts: dict[tuple[str, str, str | None], tuple[datetime, float, str]] = {}
-        text = str(url)
-        self.sqlite = "://" not in text or text.startswith("sqlite")
-        self._engine = self._open_sqlite(text) if self.sqlite else self._open_postgres(text)
-        self._migrate()
-
-    def _open_sqlite(self, text: str) -> Any:
-        path = Path(text.split(":///", 1)[-1]).resolve()
-        kind = _network_mount(path)
-        if kind:
-            raise CurateError(f"{path} is on a {kind} file system, where SQLite can lose decisions", hint="use a local folder, or PostgreSQL")
-        if path.is_file():
-            with path.open("rb") as file:
-                begins = file.read(15)
-            if begins not in (b"", b"SQLite format 3"):
-                raise DataError(f"{path} is no review store: it is not a SQLite file", hint="name another with --store, or move it away")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock_file = path.with_name(path.name + ".lock")
-        engine = self._sql.create_engine(f"sqlite:///{path}", pool_size=4, max_overflow=64, connect_args={"timeout": 30, "check_same_thread": False})
-
-        def _connect(connection: Any, _record: Any) -> None:
-            connection.isolation_level = None
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
-                connection.execute(f"PRAGMA {pragma}")
-
-        def _begin(connection: Any) -> None:
-            write = connection.get_execution_options().get("write", False)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-        self._sql.event.listen(engine, "connect", _connect)
-        self._sql.event.listen(engine, "begin", _begin)
-        return engine
-
-    def _open_postgres(self, text: str) -> Any:
-        url = self._sql.engine.make_url(text)
-        if url.drivername in ("postgres", "postgresql"):
-            url = url.set(drivername="postgresql+psycopg")
-        if not url.drivername.startswith("postgresql"):
-            raise UsageError(f"no store for {url.drivername!r}", hint=did_you_mean(url.drivername, ("sqlite", "postgresql")))
-        try:
-            return self._sql.create_engine(url, pool_size=4, max_overflow=64, pool_pre_ping=True)
-        except ImportError as e:
-            raise need_extra("psycopg", "postgres") from e
-
-    @contextmanager
-    def _read(self) -> Iterator[Any]:
-        try:
-            with self._engine.connect() as connection, connection.begin():
-                yield connection
-        except self._sql.exc.OperationalError as e:
-            raise CurateError(f"the review store does not answer: {str(e.orig).strip()}", hint="is the database running, the disk full?") from e
-
-    @contextmanager
-    def _write(self) -> Iterator[Any]:
-        # SQLite lets one writer in and makes the others poll, which starves some for seconds. A file lock queues them in turn, and the
-        # system frees it when a process dies.
-        held = self._lock_file.open("a") if self._lock_file else None
-        try:
-            if held:
-                fcntl.flock(held, fcntl.LOCK_EX)
-            with self._engine.connect().execution_options(write=True) as connection, connection.begin():
-                yield connection
-        except self._sql.exc.OperationalError as e:
-            raise CurateError(f"the review store does not answer: {str(e.orig).strip()}", hint="is the database running, the disk full?") from e
-        finally:
-            if held:
-                held.close()
-
-    def _run(self, connection: Any, sql: str, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] = ()) -> Any:
-        return connection.execute(self._sql.text(sql), values or {})
-
-    def _rows(self, connection: Any, sql: str, values: Mapping[str, Any] | None = None) -> Rows:
-        return [dict(r) for r in self._run(connection, sql, values or {}).mappings()]
-
-    def _stamp(self) -> str:
-        return stamp(self._clock())
-
-    def _migrate(self) -> None:
-        if self._version() == VERSION:
-            return
-        with self._write() as c:
-            if not self.sqlite:
-                self._run(c, "SELECT pg_advisory_xact_lock(7135)")
-            self._run(c, SCHEMA_TABLE)
-            have = self._run(c, "SELECT coalesce(max(version), 0) FROM schema_version").scalar_one()
-            if have > VERSION:
-                raise CurateError(f"the review store has version {have}, this program knows {VERSION}", hint="upgrade leishu")
-            for number in range(have + 1, VERSION + 1):
-                for statement in MIGRATIONS[number - 1]:
-                    self._run(c, statement)
-                self._run(c, "INSERT INTO schema_version VALUES (:v, :t)", {"v": number, "t": stamp(self._clock())})
-
-    def _version(self) -> int:
-        with self._read() as c:
-            if not self._sql.inspect(c).has_table("schema_version"):
-                return 0
-            return int(self._run(c, "SELECT coalesce(max(version), 0) FROM schema_version").scalar_one())
 
     # ---- items
 
@@ -494,84 +357,3 @@ class ReviewStore(Desk):
         if not same:
             raise DataError(f"the decision id {d.decision_id} belongs to another decision", hint="every decision needs its own id")
         return Receipt(known["decision_id"], known["created_at"], True, known["conflict"])
-
-    def _newest(self, c: Any, item: str, reviewer: str, kind: str) -> dict[str, Any] | None:
-        whose = "" if kind == "adjudicate" else " AND reviewer = :r"
-        rows = self._rows(
-            c,
-            f"SELECT {_DECISION} FROM decisions WHERE item_id = :i AND kind = :k{whose} ORDER BY created_at DESC, decision_id DESC LIMIT 1",
-            {"i": item, "k": kind, "r": reviewer},
-        )
-        return self._plain(rows)[0] if rows else None
-
-    @staticmethod
-    def _plain(rows: Rows) -> Rows:
-        return [{**r, "edits": json.loads(r["edits"]), "labels": json.loads(r["labels"])} for r in rows]
-
-    def newest(self, item: str, reviewer: str, kind: str = "review") -> dict[str, Any] | None:
-        """Return a reviewer's newest decision on an item (any lead's, for ``adjudicate``), or ``None``."""
-        with self._read() as c:
-            return self._newest(c, item, reviewer_name(reviewer), kind)
-
-    def log(self, item: str | None = None, reviewer: str | None = None, limit: int = 50, queue: str | None = None) -> Rows:
-        """Return decisions, newest first, undone and replaced ones too.
-
-        Args:
-            item: only on this item.
-            reviewer: only by this reviewer.
-            limit: at most so many.
-            queue: only on items of this queue.
-        """
-        within = "item_id IN (SELECT item_id FROM items WHERE queue = :q)" if queue else ""
-        where = " AND ".join(x for x in ("item_id = :i" if item else "", "reviewer = :r" if reviewer else "", within) if x) or "1 = 1"
-        sql = f"SELECT {_DECISION} FROM decisions WHERE {where} ORDER BY created_at DESC, decision_id DESC LIMIT :n"
-        with self._read() as c:
-            return self._plain(self._rows(c, sql, {"i": item, "r": reviewer and reviewer_name(reviewer), "n": limit, "q": queue}))
-
-    def decisions(self, queue: str, history: bool = False, live: bool = False) -> pl.DataFrame:
-        """Return the decisions of a queue.
-
-        Args:
-            queue: the queue; decisions on retired items are there too.
-            history: all decisions, instead of the newest per item, reviewer and kind.
-            live: only on items that are still in the queue.
-        """
-        names = ", ".join(f"i.{n}" if n in ("record_id", "clip_id") else f"d.{n}" for n in DECISIONS)
-        source = "decisions" if history else "current_decisions"
-        sql = f"SELECT {names} FROM {source} d JOIN items i ON i.item_id = d.item_id WHERE i.queue = :q"
-        if live:
-            sql += " AND i.retired_at IS NULL"
-        with self._read() as c:
-            rows = self._rows(c, f"{sql} ORDER BY d.created_at, d.decision_id", {"q": queue})
-        return pl.DataFrame([{**r, "labels": json.loads(r["labels"])} for r in rows], schema=DECISIONS)
-
-    def count_decisions(self, queue: str) -> int:
-        """Return how many decisions a queue has, undone and replaced ones too."""
-        sql = "SELECT count(*) FROM decisions d JOIN items i ON i.item_id = d.item_id WHERE i.queue = :q"
-        with self._read() as c:
-            return int(self._run(c, sql, {"q": queue}).scalar_one())
-
-    def progress(self, queue: str) -> pl.DataFrame:
-        """Count the newest decisions per reviewer: one column per verdict, ``seconds`` (median) and ``last`` (time of the last one)."""
-        now_ = self.decisions(queue).filter((pl.col("kind") == "review") & (pl.col("verdict") != "undo"))
-        counts = [(pl.col("verdict") == v).sum().alias(v) for v in ("accept", "edit", "reject", "flag", "skip")]
-        extra = [pl.len().alias("decisions"), pl.col("seconds").median().round(1), pl.col("created_at").max().alias("last")]
-        return now_.group_by("reviewer").agg(*counts, *extra).sort("reviewer")
-
-    def backup(self, path: Path) -> None:
-        """Copy a SQLite store while people go on working.
-
-        Raises:
-            UsageError: the store is PostgreSQL (use pg_dump), or the file exists.
-        """
-        if not self.sqlite or path.exists():
-            raise UsageError(f"cannot back up to {path}", hint="PostgreSQL: pg_dump; SQLite: name a new file")
-        raw = self._engine.raw_connection()
-        try:
-            raw.driver_connection.execute("VACUUM INTO ?", (str(path),))
-        finally:
-            raw.close()
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._engine.dispose()

@@ -14,7 +14,7 @@ import pytest
 
 from curate.errors import CurateError, DataError, UsageError
 from curate.review import schema as storeschema
-from curate.review import store as store_module
+from curate.review import database
 from curate.review.items import REASONS, Added, Decision
 from curate.review.store import ReviewStore
 from tests.review.conftest import Clock, make_items
@@ -406,7 +406,7 @@ def test_a_migration_that_dies_leaves_the_old_store(tmp_path: Path, at: int, mon
     broken = list(storeschema.MIGRATIONS[1])
     broken[at] = "SELECT no_such_function()"
     with monkeypatch.context() as m:
-        m.setattr(store_module, "MIGRATIONS", (storeschema.MIGRATIONS[0], tuple(broken), *storeschema.MIGRATIONS[2:]))
+        m.setattr(database, "MIGRATIONS", (storeschema.MIGRATIONS[0], tuple(broken), *storeschema.MIGRATIONS[2:]))
         with pytest.raises(CurateError):
             ReviewStore(path)
     store = ReviewStore(path)
@@ -430,7 +430,7 @@ def test_backup_while_people_write(tmp_path: Path) -> None:
 
 
 def test_network_file_systems_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "_network_mount", lambda path: "nfs4")
+    monkeypatch.setattr(database, "_network_mount", lambda path: "nfs4")
     with pytest.raises(CurateError, match="nfs4"):
         ReviewStore(tmp_path / "r.sqlite")
 
