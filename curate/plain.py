@@ -373,6 +373,8 @@ def read_queries(query: str | None, path: Path | None) -> list[dict[str, str]]:
     """
     if (query is None) == (path is None):
         raise UsageError("give one of --query and --queries", hint="curate search POOL --query '唐代的舞者'")
+    if query is not None and not query.strip():
+        raise UsageError("the question is empty", hint="curate search POOL --query '唐代的舞者'")
     if path is None:
         return [{"id": "query", "query": str(query)}]
     out = []
@@ -381,4 +383,6 @@ def read_queries(query: str | None, path: Path | None) -> list[dict[str, str]]:
             out.append({"id": str(row["id"]), "query": str(row["query"])})
         except (KeyError, TypeError) as e:
             raise DataError(f'{path}:{number}: expected {{"id": …, "query": …}}: {e}') from e
+        if not out[-1]["query"].strip():
+            raise DataError(f"{path}:{number}: the question is empty")
     return out

@@ -115,7 +115,7 @@ def _workspace(path: Path) -> Source:
 
 
 def share_out(cells: Sequence[Cell], n: int) -> list[Cell]:
-    """Return the cell of each of ``n`` prompts: always the one that is then emptiest for its target.
+    """Return the cell of each of ``n`` prompts: always the one that is then emptiest for its target; equals are spread over themes and eras.
 
     Args:
         cells: cells under target.
@@ -125,13 +125,27 @@ def share_out(cells: Sequence[Cell], n: int) -> list[Cell]:
         >>> [c.era for c in share_out([Cell("cuisine", "tang", 0, 2), Cell("cuisine", "song", 1, 2)], 3)]
         ['tang', 'tang', 'song']
     """
-    heap = [(c.count / max(1, c.target), i, c.count, c) for i, c in enumerate(cells)]
+    turn = _turns(cells)
+    heap = [(c.count / max(1, c.target), turn[i], i, c.count) for i, c in enumerate(cells)]
     heapq.heapify(heap)
-    out: list[Cell] = []
+    out: list[tuple[float, int]] = []
     while heap and len(out) < n:
-        _, i, count, cell = heapq.heappop(heap)
-        out.append(cell)
-        heapq.heappush(heap, ((count + 1) / max(1, cell.target), i, count + 1, cell))
+        ratio, _, i, count = heapq.heappop(heap)
+        out.append((ratio, i))
+        heapq.heappush(heap, ((count + 1) / max(1, cells[i].target), turn[i], i, count + 1))
+    return [cells[i] for _, i in sorted(out)]
+
+
+def _turns(cells: Sequence[Cell]) -> list[int]:
+    """The place of each cell in an order in which a few cells already are of many themes and eras."""
+    themes, eras = Counter[str](), Counter[str]()
+    left, out = list(range(len(cells))), [0] * len(cells)
+    for place in range(len(cells)):
+        at = min(left, key=lambda i: (themes[cells[i].theme] + eras[cells[i].era], i))
+        left.remove(at)
+        themes[cells[at].theme] += 1
+        eras[cells[at].era] += 1
+        out[at] = place
     return out
 
 

@@ -99,6 +99,13 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
         gaps.read_source(tmp_path)
 
 
+def test_a_few_prompts_are_spread_over_themes_and_eras() -> None:
+    cells = [gaps.Cell(t, e, 0, 2) for t in ("crafts", "cuisine", "military") for e in ("han", "tang", "song")]
+    few = gaps.share_out(cells, 3)
+    assert [(len({c.theme for c in few}), len({c.era for c in few}))] == [(3, 3)]
+    assert gaps.share_out(cells, 18) == cells * 2, "what covers all keeps the order of the cells"
+
+
 def test_a_place_that_is_not_there_is_said_with_a_next_step(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="NOWHERE") as e:
         gaps.read_source(tmp_path / "NOWHERE")

@@ -446,6 +446,15 @@ def test_an_output_that_cannot_be_written_is_refused_first(curate: Run, tmp_path
     assert "'.xlsx'" in err
 
 
+def test_an_empty_question_is_refused(curate: Run, captions: Path, tmp_path: Path) -> None:
+    code, _, err = curate("search", captions, "-q", " ", "--embedder", "hash")
+    assert (code, "the question is empty" in err) == (2, True)
+    asked = tmp_path / "q.jsonl"
+    asked.write_text('{"id": 1, "query": ""}\n', encoding="utf-8")
+    code, _, err = curate("search", captions, "--queries", asked, "--embedder", "hash")
+    assert (code, "q.jsonl:1" in err) == (3, True)
+
+
 def test_an_interrupt_says_what_is_kept(curate: Run, captions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
