@@ -108,7 +108,7 @@ def config(environment):
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         # Dark enough to be read on its own pale shade.
-        "theme.primaryColor": "#a8243a",
+        "theme.light.primaryColor": "#a8243a",
         "logger.level": "warning",
         # Streamlit would print an address without the token, which lets nobody in.
         "logger.hideWelcomeMessage": True,

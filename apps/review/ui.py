@@ -30,7 +30,7 @@ CSS = """<style>
 .cap .f-error{background:#c6282833}.cap .f-warning{background:#e0a10040}.cap .f-review{background:#5c6bc033}
 .cap .out{background:#c6282833;text-decoration:line-through}.cap .in{background:#2e7d3240}
 .cap .hid{border:1px solid #8886;border-radius:3px;font:600 .7rem monospace;padding:0 3px;margin:0 1px}
-.cap rt{font-size:.55em;color:#6b6b6b}
+.cap rt{font-size:.55em;opacity:.75}
 [data-testid="stLayoutWrapper"]:has(>.st-key-title){position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .tag{display:inline-block;border:1px solid #8886;border-radius:1rem;padding:0 .6rem;margin:0 .3rem .3rem 0;font-size:.85rem}
 .lead{font-size:.85rem;margin-right:.4rem}
@@ -284,7 +284,8 @@ def totals(state):
 def page_set_up():
     """Tell the browser the page's language, show a new item from its top, and give the keys back to the page after a click that would keep them."""
     component("keys", "<span></span>", "")(
-        data={"lang": "zh-Hans" if lang() == "zh" else "en", "item": st.session_state.get("current")}, key="free-keys"
+        data={"lang": "zh-Hans" if lang() == "zh" else "en", "item": f"{st.session_state.get('current')} {st.session_state.get('b_page')}"},
+        key="free-keys",
     )
 
 

@@ -36,7 +36,7 @@ def test_people_log_in_and_their_decisions_carry_their_name(tmp_path: Path, pers
         li.page.get_by_role("button", name="登录").click()
         li.page.locator(".st-key-k-k").wait_for(timeout=60_000)
         li.settle()
-        li.see("林老师 (负责人)")
+        li.see("林老师（负责人）")
         li.decide("a")
         assert [r["reviewer"] for r in app.store.log()] == ["林老师"]
         li.page.get_by_role("button", name="退出登录").click()

@@ -123,3 +123,17 @@ def test_a_half_written_edit_is_not_accepted_over_and_a_new_item_begins_at_its_t
         with sqlite3.connect(app.workspace / "review.sqlite") as other:
             other.execute("ALTER TABLE away RENAME TO drafts")
     assert li.verdicts() == ["accept"]
+
+
+def test_a_lead_opens_a_dispute_with_its_evidence(app: App, person: Make) -> None:
+    items = push(app, "evidence-of-dispute", ROWS[:1])
+    app.store.record(Decision(items[0].item_id, "尤", "flag"))
+    app.store.set_reviewer("卫老师", "lead")
+    lead = person("卫老师")
+    lead.open(page="agreement", queue="evidence-of-dispute")
+    lead.see("交给负责人")
+    lead.click("打开看画面和提示")
+    lead.see("玉米十六世纪传入。")
+    assert "queue=evidence-of-dispute" in lead.page.url
+    lead.open(page="browse", queue="evidence-of-dispute")
+    assert lead.page.get_by_label("选中第 1 条").count() == 1

@@ -21,8 +21,23 @@ def figures(queue, field, count):
     return {name: a.to_json() for name, a in review.agree(ui.store(), queue, field, "theme").items()}
 
 
-def text(f):
-    return "–" if f["value"] is None else f"{f['value']:.2f} [{f['low']:.2f}, {f['high']:.2f}]"
+def figure(value, name=""):
+    """A share as percent, a coefficient with two places and a true minus."""
+    if value is None:
+        return "–"
+    return f"{value:.0%}" if name == "percent" else f"{value:.2f}".replace("-", "−")
+
+
+def interval(f, name=""):
+    return "" if f["value"] is None else f"[{figure(f['low'], name)}, {figure(f['high'], name)}]"
+
+
+def text(f, name=""):
+    return f"{figure(f['value'], name)} {interval(f, name)}".strip()
+
+
+def open_item(ident):
+    S.update(pinned=ident, ahead=0, mode=None, goto="queue")
 
 
 def settle(item, verdict, edits=None):
@@ -51,9 +66,10 @@ def dispute(item):
             st.text(ui.named(name, t("comma").join(words) + (f" · {r['note']}" if r["note"] else "")))
             for lang, new in r["edits"].items():
                 ui.difference(str(item.shown.get(lang) or ""), str(new), lang)
-        if S["_person"]["role"] != "lead":
-            return
         with st.container(horizontal=True):
+            st.button(t("disputes.open"), key=f"so-{item.item_id}", on_click=open_item, args=(item.item_id,))
+            if S["_person"]["role"] != "lead":
+                return
             st.button(t("settle.accept"), key=f"sa-{item.item_id}", on_click=settle, args=(item, "accept"))
             for name, r in sorted(said.items()):
                 if r["verdict"] == "edit":
@@ -74,14 +90,14 @@ def main():
             for name in ("percent", "fleiss", "alpha"):
                 f = every[name]
                 with st.container(width="content"):
-                    st.metric(t(f"agree.{name}"), "–" if f["value"] is None else f"{f['value']:.2f}", width="content")
-                    st.caption("" if f["value"] is None else f"[{f['low']:.2f}, {f['high']:.2f}]")
+                    st.metric(t(f"agree.{name}"), figure(f["value"], name), width="content")
+                    st.caption(interval(f, name))
         st.caption(t("agree.interval"))
         st.caption(t("agree.read"))
         left, right = st.columns(2)
         with left:
             st.text(t("agree.cohen"))
-            rows = [{t("col.a"): c["a"], t("col.b"): c["b"], t("col.kappa"): c["kappa"], t("col.items"): c["items"]} for c in every["cohen"]]
+            rows = [{t("col.a"): c["a"], t("col.b"): c["b"], t("col.kappa"): figure(c["kappa"]), t("col.items"): c["items"]} for c in every["cohen"]]
             st.dataframe(rows, hide_index=True)
         with right:
             st.text(t("agree.theme"))
@@ -89,7 +105,7 @@ def main():
                 {
                     t("col.theme"): ui.label("themes", n),
                     t("col.items"): a["items"],
-                    t("agree.percent"): text(a["percent"]),
+                    t("agree.percent"): text(a["percent"], "percent"),
                     t("agree.alpha"): text(a["alpha"]),
                 }
                 for n, a in got.items()
@@ -108,6 +124,8 @@ def main():
         dispute(item)
     if len(ids) > 20:
         st.caption(t("map.count", n=ui.number(len(ids))))
+    if S.pop("goto", None):
+        st.switch_page(S["_pages"]["queue"])
 
 
 main()

@@ -91,8 +91,8 @@ def undo_bulk():
 def bulk(items):
     picked = [i for i in items if S.get(f"pick-{i.item_id}")]
     with st.expander(t("bulk"), expanded=bool(picked or S.get("b_done"))):
-        verdict = st.segmented_control(t("bulk"), ["accept", "reject", "flag"], default="accept", format_func=t, key="b_verdict", required=True)
-        reason = st.selectbox(t("reject"), REASONS, format_func=lambda r: t(f"reason.{r}"), key="b_reason") if verdict == "reject" else "other"
+        verdict = st.segmented_control(t("bulk.what"), ["accept", "reject", "flag"], default="accept", format_func=t, key="b_verdict", required=True)
+        reason = st.selectbox(t("bulk.why"), REASONS, format_func=lambda r: t(f"reason.{r}"), key="b_reason") if verdict == "reject" else "other"
         st.button(t("bulk.preview"), on_click=lambda: S.update(b_preview=True), disabled=not picked)
         if not picked:
             st.caption(t("bulk.none"))
@@ -125,10 +125,10 @@ def main():
         st.caption(t("rows", n=ui.number(total), page=page, pages=pages))
         st.checkbox(t("pick.page"), key="b_all", on_change=tick_page, args=([i.item_id for i in items],))
     bulk(items)
-    for i in items:
+    for n, i in enumerate(items, (page - 1) * SIZE + 1):
         with st.container(border=True):
             tick, text, go = st.columns([1, 20, 3])
-            tick.checkbox(i.item_id, key=f"pick-{i.item_id}", label_visibility="collapsed")
+            tick.checkbox(t("pick", n=n), key=f"pick-{i.item_id}", label_visibility="collapsed")
             with text:
                 for lang in ("zh", "en"):
                     if i.shown.get(lang):

@@ -230,7 +230,8 @@ def main():
         cell = found.cells[S.p_cell]
         rows = proposals(found, S.p_cell, taken)
         have = sum(r.get("cell") == S.p_cell for r in taken)
-        st.subheader(f"{cell_name(S.p_cell)} · {cell.count} + {have} / {cell.target}", anchor=False)
+        st.subheader(cell_name(S.p_cell), anchor=False)
+        st.caption(t("prompts.have", count=cell.count, have=have, target=cell.target))
         if not rows:
             st.info(t("prompts.empty"))
         for row in rows:
