@@ -62,7 +62,7 @@ def resolve(recipe: Recipe, base: Path) -> list[Source]:
     out = []
     for item in recipe.inputs:
         files = readers.find_files(item.path, base, item.read)
-        name = readers.choose(item.read, files[0])
+        name = readers.choose_one(item.read, files)
         params = readers.parse_options(name, item.options)
         out.append(Source(item, name, files, [readers.digest(p) for p in files], params))
     return out

@@ -92,7 +92,7 @@ def load(path: Path, read: str = "auto", columns: Mapping[str, str] | None = Non
     """
     item = Input(name=path.stem or "input", path=str(path), read=read, map=dict(columns or {}))
     files = readers.find_files(str(path), Path.cwd(), read)
-    name = readers.choose(read, files[0])
+    name = readers.choose_one(read, files)
     params = readers.parse_options(name, {})
     spec = Spec(item.name)
     frames: list[pl.DataFrame] = []

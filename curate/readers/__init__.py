@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from curate.readers.base import Batch, Reader
 from curate.stage import Params, parse_params
 from curate.workspace import sha256_file
 
-__all__ = ["Batch", "Reader", "choose", "digest", "find_files", "load", "parse_options"]
+__all__ = ["Batch", "Reader", "choose", "choose_one", "digest", "find_files", "load", "parse_options"]
 
 BUILTIN: tuple[Reader, ...] = (*tables.READERS, *excel.READERS, *folder.READERS, *hf.READERS, *webdataset.READERS, *clips.READERS)
 
@@ -49,6 +49,27 @@ def choose(asked: str, path: Path) -> str:
         if suffix in reader.suffixes:
             return reader.name
     raise RecipeError(f"cannot tell how to read {path.name!r}", hint=f"set read: to one of {', '.join(known)}")
+
+
+def choose_one(asked: str, files: Sequence[Path]) -> str:
+    """Return the reader for all files of an input.
+
+    Args:
+        asked: the recipe's ``read``.
+        files: what its path names, at least one.
+
+    Raises:
+        RecipeError: no reader fits, or the files are of several kinds.
+    """
+    kinds: dict[str, Path] = {}
+    for path in files:
+        kinds.setdefault(choose(asked, path), path)
+    if len(kinds) > 1:
+        shown = ", ".join(f"{path.name} ({kind})" for kind, path in kinds.items())
+        raise RecipeError(
+            f"files of several kinds in one input: {shown}", hint="name one kind, such as captions/*.csv; an input for each in a recipe"
+        )
+    return next(iter(kinds))
 
 
 def _looks_published(path: Path) -> bool:

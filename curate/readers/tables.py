@@ -254,6 +254,8 @@ def read_json(path: Path, params: JsonParams) -> Iterator[Batch]:
             value = [{"id": k, "caption": v} for k, v in value.items()]
     if not isinstance(value, list):
         raise DataError(f"{path}: no list of rows found", hint="set options: {field: NAME}")
+    if value and all(isinstance(v, dict) and {"data", "annotations"} <= set(v) for v in value):
+        raise DataError(f"{path}: tasks of Label Studio, captions inside annotations", hint="export them there as JSON-MIN or CSV")
     rows, lines, bad = [], [], []
     for number, item in enumerate(value, 1):
         if half_surrogate(item):

@@ -248,6 +248,22 @@ def test_what_is_no_sheet_is_told(tmp_path: Path, write: Write, monkeypatch: pyt
     assert "leishu[excel]" in missing.value.hint
 
 
+def test_files_of_several_kinds_are_not_read_as_one(write: Write, tmp_path: Path) -> None:
+    write("m/a.csv", "id,zh\n1,唐代的舞者\n".encode())
+    write("m/b.jsonl", '{"id": "2", "zh": "宋代的茶"}\n'.encode())
+    with pytest.raises(RecipeError, match=r"a\.csv \(csv\), b\.jsonl \(jsonl\)"):
+        plain.load(tmp_path / "m" / "*")
+    with pytest.raises(RecipeError, match="several kinds"):
+        _ingest(tmp_path, "[{name: x, path: 'm/*'}]")
+
+
+def test_tasks_of_label_studio_say_what_to_export(write: Write) -> None:
+    tasks = [{"id": 1, "data": {"text": "唐代的舞者"}, "annotations": [{"result": [{"value": {"text": ["a dancer"]}}]}]}]
+    with pytest.raises(DataError, match="Label Studio") as e:
+        plain.load(write("tasks.json", json.dumps(tasks).encode()))
+    assert "JSON-MIN" in e.value.hint
+
+
 def test_prompts_skip_comments(write: Write) -> None:
     loaded = plain.load(write("p.txt", "# 注释\n唐代长安的夜市\n\nA Song tea house\n".encode()))
     assert [r[1:] for r in rows_of(loaded)] == [("唐代长安的夜市", None), (None, "A Song tea house")]
