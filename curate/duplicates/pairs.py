@@ -17,6 +17,7 @@ import polars as pl
 from curate import shares
 from curate.duplicates import closeness, minhash
 from curate.duplicates.decisive import content_differs, content_words, contradict, words_differ
+from curate.duplicates.roles import any_exchanged
 from curate.duplicates.unionfind import join_pairs
 from curate.schema import DUP_KIND
 from curate.stage import Spread
@@ -306,7 +307,22 @@ def contradicting(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
             # Only a language that was changed between them can speak against them.
             langs = [lang for lang, keys in (("zh", zh), ("en", en)) if keys[i] and keys[j] and keys[i] != keys[j]]
             out[at] = bool(contradict(split[x], split[y], langs))
+    at = np.flatnonzero(~out)
+    out[at] = _exchanged(rows, left[at], right[at])
     return out
+
+
+def _exchanged(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+    """Say in which pairs two participants exchange their roles, in every language that was changed between them."""
+    least, most = np.full(len(left), 2, np.int8), np.zeros(len(left), np.int8)
+    for lang in ("zh", "en"):
+        texts = rows.frame.get_column(f"{lang}_norm")
+        has, keys = rows.has(lang), rows.zh_keys if lang == "zh" else rows.en_keys
+        same = np.fromiter((keys[i] == keys[j] for i, j in zip(left.tolist(), right.tolist(), strict=True)), bool, len(left))
+        at = np.flatnonzero(has[left] & has[right] & ~same & (least > 0))
+        found = any_exchanged(texts.gather(left[at]).to_list(), texts.gather(right[at]).to_list(), lang)
+        least[at], most[at] = np.minimum(least[at], found), np.maximum(most[at], found)
+    return (least > 0) & (most > 1)
 
 
 def verdicts(rows: Rows, found: Found) -> pl.DataFrame:

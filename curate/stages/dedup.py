@@ -77,7 +77,7 @@ def dedup(df: pl.DataFrame, params: DedupParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="dedup",
-    version=5,
+    version=6,
     scope="table",
     params=DedupParams,
     needs=NEEDS,

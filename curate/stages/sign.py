@@ -64,7 +64,7 @@ def _nested(rows: npt.NDArray[np.int64], words: list[str], count: int) -> pl.Ser
 
 STAGE = Stage(
     name="sign",
-    version=4,
+    version=5,
     scope="rows",
     params=SignParams,
     needs=("zh_norm", "en_norm", "terms"),
