@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from curate.errors import CurateError, DataError, UsageError
-from curate.review import schema as storeschema
 from curate.review import database
+from curate.review import schema as storeschema
 from curate.review.items import REASONS, Added, Decision
 from curate.review.store import ReviewStore
 from tests.review.conftest import Clock, make_items
