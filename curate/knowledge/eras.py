@@ -37,6 +37,21 @@ def _explicit(entries: Sequence[tuple[Entry, str]]) -> dict[str, float]:
     return out
 
 
+# 宋真宗, 明成祖, 汉武帝: the title of an emperor names his dynasty.
+_TITLE = re.compile(r"(?:[汉晋隋唐宋辽金元明清]|西夏)[\u4e00-\u9fff]{1,2}[宗祖帝]")
+
+
+def _by_title(lexicon: Lexicon, terms: Sequence[Mapping[str, object]], zh: str) -> set[str]:
+    out: set[str] = set()
+    for t in terms:
+        entry = lexicon.by_id.get(str(t["term_id"]))
+        if entry is None or entry.kind != "term" or len(entry.eras) != 1 or t["lang"] != "zh":
+            continue
+        if _TITLE.fullmatch(zh[int(str(t["start"])) : int(str(t["end"]))]):
+            out.add(entry.eras[0])
+    return out
+
+
 def by_year(taxonomy: Taxonomy, zh: str, en: str) -> set[str]:
     """Return the eras of explicit years, where one era alone covers the year.
 
@@ -170,7 +185,9 @@ def label(lexicon: Lexicon, taxonomy: Taxonomy, terms: Sequence[Mapping[str, obj
         Era id to ``(score 0..1, "term")``.
     """
     entries = [(lexicon.by_id[str(t["term_id"])], str(t["lang"])) for t in terms if str(t["term_id"]) in lexicon.by_id]
-    named = {**_explicit(entries), **dict.fromkeys(by_reign(zh), NAMED)} or dict.fromkeys(by_year(taxonomy, zh, en), NAMED)
+    named = {**_explicit(entries), **dict.fromkeys(by_reign(zh) | _by_title(lexicon, terms, zh), NAMED)} or dict.fromkeys(
+        by_year(taxonomy, zh, en), NAMED
+    )
     if named:
         return {era: (score, "term") for era, score in sorted(named.items())}
     votes: dict[str, set[str]] = {}

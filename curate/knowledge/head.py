@@ -175,7 +175,7 @@ class Memory:
 # Neighbours asked, how fast their say falls with distance, and the neighbours' part in the probability; chosen by cross-validation.
 NEIGHBOURS, SHARPNESS, SHARE = 20, 30.0, 0.3
 # The words' part of what the neighbours leave; chosen alike.
-WORDS_SHARE = 0.45
+WORDS_SHARE = 0.6
 # Captions at once: few enough for the products with all neighbours to stay near the processor.
 _AXIS_STEPS, _BYTE_STEPS, _ROWS = 256, 300, 128
 
@@ -262,6 +262,8 @@ class Head:
         encoder: digest of the encoder that the weights fit.
         words: what the plain words say; ``None`` if it was not fitted.
         sure_cut: takes the place of the last cut for a theme that is named beyond doubt (``sure_themes``); above 1: there is no such rule.
+        second_cut: as ``named_cut`` for a theme that a found term has beside its own; above 1: there is no such rule.
+        relative: a theme needs at least this share of the likeliest theme's probability, so that a word in passing does not stand beside the topic.
     """
 
     weights: Floats
@@ -272,6 +274,8 @@ class Head:
     encoder: str
     words: Words | None = None
     sure_cut: float = 2.0
+    second_cut: float = 2.0
+    relative: float = 0.0
 
     def probabilities(self, vectors: Vectors, terms: Floats, texts: Sequence[tuple[str, str]] | None = None) -> Floats:
         """Return the probability of each theme.
@@ -307,7 +311,9 @@ class Head:
         """
         p = self.probabilities(vectors, terms, texts)
         themes = p.shape[1] - 1
-        cuts = np.where(terms[:, :themes] > 0, self.named_cut, self.cuts[:-1])
+        second = np.where(terms[:, themes : 2 * themes] > 0, np.minimum(self.second_cut, self.cuts[:-1]), self.cuts[:-1])
+        cuts = np.where(terms[:, :themes] > 0, self.named_cut, second)
+        cuts = np.maximum(cuts, self.relative * p[:, :-1].max(axis=1, initial=0.0, keepdims=True))
         about = p[:, -1:] >= (self.cuts[-1] if sure is None else np.where(sure, min(self.sure_cut, float(self.cuts[-1])), self.cuts[-1]))
         return p[:, :-1], (p[:, :-1] >= cuts) & about
 
@@ -323,6 +329,8 @@ class Head:
             cuts=self.cuts,
             named_cut=np.float32(self.named_cut),
             sure_cut=np.float32(self.sure_cut),
+            second_cut=np.float32(self.second_cut),
+            relative=np.float32(self.relative),
             axes=np.rint(m.axes * _AXIS_STEPS).astype(np.int16),
             cells=m.cells.astype(np.int8),
             labels=np.packbits(m.labels > 0, axis=1),
@@ -334,7 +342,8 @@ class Head:
         )
 
 
-_KEYS = ("weights", "bias", "cuts", "named_cut", "axes", "cells", "labels", "mass", "encoder", "marks", "rarity", "word_weights", "sure_cut")
+_ARRAYS = ("weights", "bias", "cuts", "axes", "cells", "labels", "mass", "encoder", "marks", "rarity", "word_weights")
+_CUTS = ("named_cut", "sure_cut", "second_cut", "relative")
 
 
 @lru_cache(maxsize=2)
@@ -348,7 +357,7 @@ def load(path: Path = MODEL) -> Head | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as data:
-            got: dict[str, Any] = {k: data[k] for k in _KEYS}
+            got: dict[str, Any] = {k: data[k] for k in (*_ARRAYS, *_CUTS)}
     except (OSError, ValueError, KeyError) as e:
         raise CurateError(f"{path} is broken: {e}", hint="python -m curate.training.fit") from e
     bias = got["bias"].astype(np.float32)
@@ -358,5 +367,6 @@ def load(path: Path = MODEL) -> Head | None:
     marks = got["marks"].tobytes().decode().split("\n")
     words = Words({m: i for i, m in enumerate(marks)}, got["rarity"].astype(np.float32), got["word_weights"].astype(np.float32))
     cuts = got["cuts"].astype(np.float32)
-    named_cut, sure_cut = float(got["named_cut"]), float(got["sure_cut"])
-    return Head(got["weights"].astype(np.float32), bias, cuts, named_cut, memory, encoder, words if len(marks) > 1 else None, sure_cut)
+    named_cut, sure_cut, second_cut, relative = (float(got[k]) for k in _CUTS)
+    known = words if len(marks) > 1 else None
+    return Head(got["weights"].astype(np.float32), bias, cuts, named_cut, memory, encoder, known, sure_cut, second_cut, relative)

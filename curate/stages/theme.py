@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import polars as pl
 from pydantic import Field
 
 from curate.checks import knowledge
 from curate.embed import unit
-from curate.knowledge import head, tagging
+from curate.knowledge import abroad, head, tagging
+from curate.knowledge.eras import NAMED
 from curate.schema import LABELS
 from curate.stage import Params, Resources, Stage
 
@@ -34,10 +37,21 @@ def _labels(items: dict[str, tuple[float, str]], most: int) -> list[dict[str, ob
     return [{"id": k, "score": s, "by": by} for k, (s, by) in ranked]
 
 
-def _abroad(zh: str, en: str, named: tagging.Tags) -> bool:
-    """A scene that is said to be in another country and names nothing Chinese gets no theme by likeness alone."""
-    if named.themes or named.eras or named.regions:
+# Shoulder poles, markets and terraced fields are at home in all of East Asia.
+_SHARED_THEME = "daily-life"
+
+
+def _unproved(terms: Sequence[Mapping[str, object]], zh: str, en: str, res: Resources) -> bool:
+    """Whether nothing shows a scene of another country to be Chinese: no place or thing of China that every language of the caption names."""
+    lexicon, vocabulary = res.need_lexicon(), head.Vocabulary.of(res.need_taxonomy())
+    kinds = [(str(t["lang"]), e.kind) for t in terms if (e := lexicon.by_id.get(str(t["term_id"])))]
+    if all((lang, "region") in kinds for lang, text in (("zh", zh), ("en", en)) if text.strip()):
         return False
+    sure = head.sure_themes([terms], [(zh, en)], lexicon, vocabulary)[0]
+    return not any(sure[i] for theme, i in vocabulary.themes.items() if theme != _SHARED_THEME)
+
+
+def _context_abroad(zh: str, en: str) -> bool:
     table = knowledge.load().exceptions
     for lang, text in (("zh", zh), ("en", en)):
         for found in table.find(text, lang):
@@ -45,6 +59,24 @@ def _abroad(zh: str, en: str, named: tagging.Tags) -> bool:
             if isinstance(row, knowledge.Context) and row.kind == "place" and row.id != "overseas-chinatown":
                 return True
     return False
+
+
+def _at_home(
+    themes: dict[str, tuple[float, str]], named: tagging.Tags, terms: Sequence[Mapping[str, object]], zh: str, en: str, res: Resources
+) -> tagging.Tags:
+    """A scene that is said to be in another country keeps its labels only if something shows it to be Chinese all the same."""
+    kept = tagging.Tags(themes, named.eras, named.regions)
+    if not (themes or named.eras):
+        return kept
+    shared = abroad.shared_eras(zh, en)
+    if shared is None:
+        # Other words of foreign places count where likeness alone gave the themes.
+        alone = not (named.themes or named.eras or named.regions) and _context_abroad(zh, en)
+        return tagging.Tags({}, {}, {}) if alone else kept
+    if not _unproved(terms, zh, en, res):
+        return kept
+    eras = {k: v for k, v in named.eras.items() if k not in shared and v[0] >= NAMED}
+    return tagging.Tags(themes, eras, named.regions) if eras else tagging.Tags({}, {}, {})
 
 
 def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame:
@@ -75,9 +107,9 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
         themes = tagging.by_head(weights, taxonomy, lexicon, vectors, terms, named, texts)
     else:
         themes = tagging.by_prototypes(taxonomy, embedder, vectors, named, params.margin, params.vector)
-    abroad = [_abroad(zh, en, n) for zh, en, n in zip(df.get_column("zh_norm"), df.get_column("en_norm"), named, strict=True)]
-    themes = [{} if away else t for away, t in zip(abroad, themes, strict=True)]
-    rows = [(_labels(t, params.max_themes), _labels(n.eras, 23), _labels(n.regions, 3)) for t, n in zip(themes, named, strict=True)]
+    captions = df.select("zh_norm", "en_norm").iter_rows()
+    tags = [_at_home(got, n, t, zh or "", en or "", res) for got, n, t, (zh, en) in zip(themes, named, terms, captions, strict=True)]
+    rows = [(_labels(t.themes, params.max_themes), _labels(t.eras, 23), _labels(t.regions, 3)) for t in tags]
     columns = {n: pl.Series(n, [r[i] for r in rows], dtype=LABELS) for i, n in enumerate(("themes", "eras", "regions"))}
     out = pl.DataFrame({"id": df.get_column("id"), **columns})
     if params.require_theme:
@@ -87,7 +119,7 @@ def theme(df: pl.DataFrame, params: ThemeParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="theme",
-    version=5,
+    version=6,
     scope="rows",
     params=ThemeParams,
     needs=("zh_norm", "en_norm", "terms", "zh_vector", "en_vector"),

@@ -164,10 +164,11 @@ def train_words(texts: Sequence[tuple[str, str]], y: Floats, w: Floats, steps: i
     return Words(words.places, words.rarity, theta.astype(np.float32))
 
 
-# A theme is given from this probability on (the second: if a term of it was found), and only if the caption is about Chinese culture with at
-# least the third (the fourth, if every language names a thing of the theme beyond doubt); chosen by cross-validation on the training captions, at
-# a like share of everyday captions that get a label.
-THEME_CUT, NAMED_CUT, CULTURE_CUT, SURE_CUT = 0.3, 0.15, 0.87, 0.5
+# A theme is given from this probability on (the second: if a term of it was found; the third: if it is the second theme of one), if it has at least
+# the share RELATIVE of the likeliest theme's probability, and only if the caption is about Chinese culture with at least the fourth (the fifth, if
+# every language names a thing of the theme beyond doubt); chosen by cross-validation on the training captions, at a like share of everyday captions
+# that get a label.
+THEME_CUT, NAMED_CUT, SECOND_CUT, CULTURE_CUT, SURE_CUT, RELATIVE = 0.28, 0.15, 0.2, 0.88, 0.4, 0.4
 # Kept as neighbours: rows of this weight or more (names alone say too little, made-up everyday sentences are all alike), on this many axes.
 LEAST_WEIGHT, AXES, MOST_MASS = 0.55, 192, 2.0
 # A word is known if it stands in so many texts.
@@ -186,7 +187,7 @@ def main() -> int:
     kept = w >= LEAST_WEIGHT
     memory = Memory.of(x[kept, : embedder.dim] / VECTOR_SCALE, y[kept], np.minimum(w[kept], MOST_MASS), AXES)
     words = train_words(list(zip(rows.zh, rows.en, strict=True)), y, w)
-    Head(weights, bias, cuts, NAMED_CUT, memory, embedder.sha256, words, SURE_CUT).save(MODEL)
+    Head(weights, bias, cuts, NAMED_CUT, memory, embedder.sha256, words, SURE_CUT, SECOND_CUT, RELATIVE).save(MODEL)
     sys.stdout.write(f"{len(x)} rows, {len(memory.cells)} kept as neighbours, {len(words.places)} words, saved {MODEL.name}\n")
     return 0
 

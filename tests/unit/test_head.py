@@ -69,6 +69,24 @@ def test_a_found_term_lowers_the_cut_of_its_theme() -> None:
     assert head.decide(vectors[:1], terms)[1].tolist() == [[False, True]]
 
 
+def test_a_second_theme_of_a_term_has_its_own_cut() -> None:
+    memory, vectors = _memory()
+    weights, bias, cuts = np.zeros((64 + 5, 3), np.float32), np.array([0, 0, 9], np.float32), np.array([2.0, 2.0, 0.5], np.float32)
+    terms = np.zeros((1, 5), np.float32)
+    terms[0, 3] = 1.0
+    assert Head(weights, bias, cuts, 0.0, memory, "").decide(vectors[:1], terms)[1].tolist() == [[False, False]]
+    assert Head(weights, bias, cuts, 0.0, memory, "", second_cut=0.0).decide(vectors[:1], terms)[1].tolist() == [[False, True]]
+
+
+def test_a_theme_far_below_the_likeliest_is_not_given() -> None:
+    memory, vectors = _memory()
+    weights, bias, cuts = np.zeros((64 + 5, 3), np.float32), np.array([9, -1.5, 9], np.float32), np.array([0.1, 0.1, 0.5], np.float32)
+    terms = np.zeros((1, 5), np.float32)
+    row = vectors[memory.vote(vectors)[:, 0] > 0.9][:1]
+    assert Head(weights, bias, cuts, 0.0, memory, "").decide(row, terms)[1].tolist() == [[True, True]]
+    assert Head(weights, bias, cuts, 0.0, memory, "", relative=0.4).decide(row, terms)[1].tolist() == [[True, False]]
+
+
 def test_a_theme_named_beyond_doubt_needs_less_sign_of_culture() -> None:
     memory, vectors = _memory()
     head = Head(
