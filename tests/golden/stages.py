@@ -16,7 +16,7 @@ FILE = Path(__file__).with_name("stages.json")
 GROUND = (
     "text codes langid tokenize schema embed use_fast use_runs index knowledge.tsv knowledge.lexicon knowledge.taxonomy knowledge.matcher knowledge.bulk knowledge.resolve "
     "knowledge.trie knowledge.years knowledge.eras duplicates.keys duplicates.closeness "
-    "knowledge.meanings knowledge.head knowledge.tagging duplicates.unionfind duplicates.decisive duplicates.minhash duplicates.pairs "
+    "knowledge.meanings knowledge.abroad knowledge.head knowledge.tagging duplicates.unionfind duplicates.decisive duplicates.minhash duplicates.pairs "
     "duplicates.semantic duplicates.clusters duplicates.neighbours duplicates.leakage balance.quota checks.verdict checks.anachronism checks.confusion checks.flags "
     "checks.knowledge checks.mismatch checks.pairfit checks.reading checks.sensitive"
 ).split()
