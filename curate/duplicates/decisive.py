@@ -87,7 +87,7 @@ def load_opposites(path: Path | None = None) -> Opposites:
 # Groups of opposites whose members exclude each other in one scene; the others (postures, gestures, sites …) may change in a paraphrase.
 STRONG = frozenset(
     "colour number season time-of-day city place-province animal instrument-family gender age material weather flower food stage-art martial vehicle "
-    "headwear compass people-count storeys side up-down front-back indoor-outdoor temperature speed kin tree negation".split()
+    "headwear compass people-count storeys side up-down front-back indoor-outdoor temperature speed kin kin-age clergy ethnic-group opera dough tree negation".split()
 )
 
 
@@ -293,13 +293,13 @@ def _by_kind(words: Iterable[str]) -> dict[str, set[str]]:
 
 
 # Single characters that are another thing when replaced by one of their own kind, though too short to be terms.
-_KINDS = (
-    "红白黑蓝绿黄紫青灰粉橙", "东南西北", "男女", "春夏秋冬", "雨雪", "马牛羊鸡狗猫鱼鸟龙虎兔猪猴鼠蛇鹤鹅鸭", "茶莲桃梅竹菊荷兰松柳", DYNASTIES, "一二三四五六七八九十1234567890",
+KINDS = (
+    "红白黑蓝绿黄紫青灰粉橙", "东南西北", "男女", "春夏秋冬", "雨雪", "马牛羊鸡狗猫鱼鸟龙虎兔猪猴鼠蛇鹤鹅鸭狮象鹿狼熊鹰", "茶莲桃梅竹菊荷兰松柳", DYNASTIES, "一二三四五六七八九十1234567890",
     "左右", "上下", "刀枪剑棍斧戟", "父母兄弟姐妹",
 )  # fmt: skip
 
 
-_STOP = frozenset(
+STOP = frozenset(
     "a an the of in on at to for with and or is are was were be been being it its his her their this that these those there as by from into "
     "onto over up down out off some one very".split()
 )
@@ -326,7 +326,7 @@ def content_differs(a: str, b: str, lang: str) -> bool:
     for op in Levenshtein.opcodes(a, b):
         if op.tag == "replace":
             x, y = a[op.src_start : op.src_end], b[op.dest_start : op.dest_end]
-            if len(x) == len(y) == 1 and any(x in kind and y in kind for kind in _KINDS):
+            if len(x) == len(y) == 1 and any(x in kind and y in kind for kind in KINDS):
                 return True
             if min(len(x), len(y)) >= 2 and not set(x) & set(y):
                 return True
@@ -335,7 +335,7 @@ def content_differs(a: str, b: str, lang: str) -> bool:
 
 def content_words(key: str) -> frozenset[str]:
     """Return the words of an English key that carry its content."""
-    return frozenset(key.split()) - _STOP
+    return frozenset(key.split()) - STOP
 
 
 def words_differ(a: frozenset[str], b: frozenset[str]) -> bool:
@@ -346,13 +346,13 @@ def words_differ(a: frozenset[str], b: frozenset[str]) -> bool:
         b: words of the other.
     """
     mine, yours = a - b, b - a
-    if not mine or not yours or all(any(_alike(w, v) for v in yours) for w in mine):
+    if not mine or not yours or all(any(alike(w, v) for v in yours) for w in mine):
         return False
-    return not all(any(_alike(w, v) for w in mine) for v in yours)
+    return not all(any(alike(w, v) for w in mine) for v in yours)
 
 
 @lru_cache(maxsize=1 << 17)
-def _alike(a: str, b: str) -> bool:
+def alike(a: str, b: str) -> bool:
     """Typing errors and endings: kichen and kitchen, plays and playing."""
     return bool(Levenshtein.normalized_similarity(a, b) >= 0.7) or (
         len(a) > 3 and len(b) > 3 and a[: max(3, min(len(a), len(b)) - 2)] == b[: max(3, min(len(a), len(b)) - 2)]

@@ -15,7 +15,10 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from curate.data import json_lines
-from curate.duplicates.decisive import content_differs, content_words, decisive_words, differ
+from curate.duplicates.decisive import content_words, decisive_words, differ
+from curate.duplicates.pairmodel import Compared, features, load
+from curate.duplicates.roles import exchanged
+from curate.duplicates.wording import GRAMMAR, opposed, own, with_digits
 from curate.embed import encode_unique
 from curate.errors import DataError
 from curate.schema import stable_key
@@ -23,8 +26,8 @@ from curate.stage import Resources
 from curate.stages.match import find_all_terms
 from curate.text import match_key, normalize, to_simplified
 
-# Characters in common from which a replaced word counts as the only difference; near duplicates; paraphrases by meaning.
-MINIMAL, NEAR, PARAPHRASE = 0.6, 0.8, 0.7
+# Letters in common from which captions are near copies; score below which they are different.
+NEAR, SAME = 0.8, 0.5
 
 
 @dataclass(frozen=True)
@@ -56,64 +59,102 @@ def sides(captions: Sequence[tuple[str, str]], res: Resources) -> list[Side]:
     lexicon = res.need_lexicon()
     zh, en = [to_simplified(normalize(a)) for a, _ in captions], [normalize(b) for _, b in captions]
     found = find_all_terms(lexicon, zh, en)
-    return [Side(a, b, match_key(a), match_key(b), tuple(decisive_words(lexicon, a, b, terms))) for a, b, terms in zip(zh, en, found, strict=True)]
+    keys = ((match_key(with_digits(a, "zh")), match_key(with_digits(b, "en"))) for a, b in zip(zh, en, strict=True))
+    return [Side(a, b, *k, tuple(decisive_words(lexicon, a, b, terms))) for a, b, k, terms in zip(zh, en, keys, found, strict=True)]
 
 
-def score(a: Side, b: Side, cosine: Mapping[str, float]) -> tuple[float, str, str]:
+def _text(side: Side, lang: str) -> str:
+    return side.zh if lang == "zh" else side.en
+
+
+def _key(side: Side, lang: str) -> str:
+    return side.zh_key if lang == "zh" else side.en_key
+
+
+def shared_languages(a: Side, b: Side) -> list[str]:
+    """Return the languages that both have."""
+    return [lang for lang in ("zh", "en") if _key(a, lang) and _key(b, lang)]
+
+
+def compare(a: Side, b: Side, lang: str, cosine: float, unlike: float) -> Compared:
+    """Compare one language of two caption pairs.
+
+    Args:
+        a: one caption pair.
+        b: the other.
+        lang: a language that both have.
+        cosine: of the two captions.
+        unlike: how unlike the words are that each has for itself, 0 to 1.
+    """
+    x, y = _key(a, lang), _key(b, lang)
+    mine, yours = own(x, y, lang)
+    if lang == "zh":
+        sizes = [sum(map(len, words)) for words in (mine, yours)]
+        whole = sum(c not in GRAMMAR for c in x + y)
+    else:
+        sizes, whole = [len(mine), len(yours)], len(content_words(x)) + len(content_words(y))
+    names = [frozenset(w for w in side.decisive if w.startswith(lang)) for side in (a, b)]
+    return Compared(
+        letters=float(Levenshtein.normalized_similarity(x, y)),
+        covered=1 - sum(sizes) / max(1, whole),
+        cosine=cosine,
+        replaced=min(len(mine), len(yours)),
+        unlike=unlike if mine and yours else 0.0,
+        added=abs(len(mine) - len(yours)),
+        opposed=opposed(_text(a, lang), _text(b, lang), mine, yours, lang),
+        contradicted=bool(differ(*names)),
+        exchanged=exchanged(_text(a, lang), _text(b, lang), lang),
+        denied=_denials(x, lang) != _denials(y, lang),
+        shared_names=len(names[0] & names[1]),
+        own_names=min(len(names[0] - names[1]), len(names[1] - names[0])),
+    )
+
+
+def score(a: Side, b: Side, compared: Mapping[str, Compared]) -> tuple[float, str, str]:
     """Score one pair.
 
     Args:
         a: one caption pair.
         b: the other.
-        cosine: cosine per language that both have.
+        compared: each language that both have.
 
     Returns:
         ``(score 0..1, label exact|near|paraphrase|different, evidence)``.
     """
-    shared = [(lang, getattr(a, f"{lang}_key"), getattr(b, f"{lang}_key")) for lang in ("zh", "en")]
-    shared = [(lang, x, y) for lang, x, y in shared if x and y]
-    if not shared:
+    if not compared:
         return 0.0, "different", "no language in common"
-    if all(x == y for _, x, y in shared):
+    if all(_key(a, lang) == _key(b, lang) for lang in compared):
         return 1.0, "exact", ""
-    chars = {lang: float(Levenshtein.normalized_similarity(x, y)) for lang, x, y in shared}
-    meaning = sum(cosine.get(lang, 0.0) for lang, _, _ in shared) / len(shared)
-    changed = [(lang, x, y) for lang, x, y in shared if x != y]
-    close = max(min(chars.values()), meaning)
-    evidence = _evidence(a, b, changed, chars, whole=len(changed) == len(shared))
-    if evidence == OPEN:
-        return round(0.5 * close + 0.1, 4), "near" if min(chars.values()) >= NEAR else "paraphrase", evidence
-    if evidence:
-        return round(0.5 * close, 4), "different", evidence
-    near = min(chars.values()) >= NEAR
-    label = "near" if near else "paraphrase" if meaning >= PARAPHRASE else "different"
-    return round(min(0.5 + 0.5 * close, 0.9999), 4), label, ""
+    value = load().score(features(list(compared.values())))
+    evidence, sure = _evidence(a, b, compared)
+    value = round(min(value, SAME - 0.01) if sure else min(value, 0.9999), 4)
+    near = min(c.letters for c in compared.values()) >= NEAR
+    return value, "different" if value < SAME else "near" if near else "paraphrase", evidence
 
 
-def _evidence(a: Side, b: Side, changed: list[tuple[str, str, str]], chars: Mapping[str, float], whole: bool) -> str:
-    """Evidence that two pairs say different things.
+def _evidence(a: Side, b: Side, compared: Mapping[str, Compared]) -> tuple[str, bool]:
+    """Say in words what speaks against two pairs saying the same, and whether it is beyond doubt.
 
-    What truly differs differs in every language that was changed; in one alone it is a matter of wording. One word replaced in otherwise equal words
-    makes another caption too (a paraphrase changes the words all over), unless the other language stayed as it was.
+    What truly differs differs in every language that was changed; in one alone it is a matter of wording.
     """
-    strong = [differ([w for w in a.decisive if w.startswith(lang)], [w for w in b.decisive if w.startswith(lang)]) for lang, _, _ in changed]
-    if strong and all(strong):
-        return strong[0]
-    # In otherwise equal words; a paraphrase may deny the contrary.
-    if changed and all(chars[lang] >= MINIMAL and _denials(x, lang) != _denials(y, lang) for lang, x, y in changed):
-        return f"denied in one only ({changed[0][0]})"
-    replaced = {lang: content_differs(x, y, lang) for lang, x, y in changed}
-    minimal = [lang for lang, _, _ in changed if replaced[lang] and chars[lang] >= MINIMAL]
-    # Synonyms here and there are small edits; a word of its own in every language, or in the one place that was touched, is another caption.
-    if whole and minimal and (any(strong) or all(replaced.values()) or all(edits(x, y, lang) <= 1 for lang, x, y in changed)):
-        return next((s for s in strong if s), f"one word replaced ({minimal[0]})")
-    return OPEN if whole and minimal else ""
+    changed = [lang for lang in compared if _key(a, lang) != _key(b, lang)]
+    strong = [differ(*([w for w in side.decisive if w.startswith(lang)] for side in (a, b))) for lang in changed]
+    if all(strong):
+        return strong[0], True
+    turned = [compared[lang].exchanged for lang in changed]
+    if min(turned) and max(turned) > 1:
+        return f"roles exchanged ({changed[turned.index(2)]})", True
+    if all(compared[lang].denied and compared[lang].letters >= MINIMAL for lang in changed):
+        return f"denied in one only ({changed[0]})", True
+    for lang in changed:
+        mine, yours = own(_key(a, lang), _key(b, lang), lang)
+        if mine and yours:
+            return f"{lang}: {mine[0]} / {yours[0]}", False
+    return next((s for s in strong if s), ""), False
 
 
-# Several small edits, of which one may be another word: between what is surely the same and what is surely not.
-OPEN = "several small edits"
-# Characters that carry grammar and not content.
-_GRAMMAR = frozenset("的了着在正把将于以用给为与和里中上下到地得被由从向对位名个一只条")
+# Letters in common from which a denial is the only difference; a paraphrase may deny the contrary.
+MINIMAL = 0.6
 _DENIAL = {
     "zh": re.compile("[不没未无](?![断停远同少仅禁住数边尽已时久绝息])"),
     "en": re.compile(r"\b(?:not|no|never|cannot|without|nobody|(?:is|are|was|were|do|does|did|has|have|ca|wo|could|would)n ?t)\b"),
@@ -124,28 +165,33 @@ def _denials(key: str, lang: str) -> bool:
     return _DENIAL[lang].search(key) is not None
 
 
-def edits(a: str, b: str, lang: str) -> int:
-    """Count the places in which two comparison keys differ in content.
+def compare_all(pairs: Sequence[tuple[Side, Side]], res: Resources) -> list[dict[str, Compared]]:
+    """Compare caption pairs in each language that both have.
 
     Args:
-        a: comparison key of one caption.
-        b: comparison key of the other.
-        lang: ``zh`` or ``en``.
-
-    Example:
-        >>> edits("男孩第一次站上梅花桩", "女孩第一次站上梅花桩", "zh")
-        1
+        pairs: two caption pairs each.
+        res: embedder.
     """
-    kept = (content_words(a), content_words(b))
-    x: Sequence[str] = [c for c in a if c not in _GRAMMAR] if lang == "zh" else [w for w in a.split() if w in kept[0]]
-    y: Sequence[str] = [c for c in b if c not in _GRAMMAR] if lang == "zh" else [w for w in b.split() if w in kept[1]]
-    places, last = 0, -1
-    for op in Levenshtein.opcodes(x, y):
-        if op.tag != "equal":
-            # A replacement beside an insertion is one place.
-            places += op.src_start != last
-            last = op.src_end
-    return places
+    embedder = res.need_embedder()
+    texts = [t for a, b in pairs for t in (a.zh, a.en, b.zh, b.en)]
+    vectors = encode_unique(embedder, texts).reshape(len(pairs), 4, -1)
+    words = [(own(_key(a, lang), _key(b, lang), lang) if lang in shared_languages(a, b) else ([], [])) for a, b in pairs for lang in ("zh", "en")]
+    every = [w for two in words for side in two for w in side]
+    meant = encode_unique(embedder, every)
+    out, at = [], 0
+    for number, (a, b) in enumerate(pairs):
+        row: dict[str, Compared] = {}
+        for place, lang in enumerate(("zh", "en")):
+            mine, yours = words[2 * number + place]
+            x, y = meant[at : at + len(mine)], meant[at + len(mine) : at + len(mine) + len(yours)]
+            at += len(mine) + len(yours)
+            if lang in shared_languages(a, b):
+                likeness = x @ y.T
+                # The fewer words are those replaced: each against the word of the other side that is most like it.
+                unlike = 1 - float(likeness.max(axis=1 if len(mine) <= len(yours) else 0).min()) if likeness.size else 0.0
+                row[lang] = compare(a, b, lang, float(np.dot(vectors[number, place], vectors[number, 2 + place])), min(1.0, max(0.0, unlike)))
+        out.append(row)
+    return out
 
 
 def judge(pairs: Sequence[Mapping[str, Any]], res: Resources) -> list[dict[str, Any]]:
@@ -159,12 +205,10 @@ def judge(pairs: Sequence[Mapping[str, Any]], res: Resources) -> list[dict[str, 
         ``{id, score, label, evidence}`` per pair.
     """
     left, right = (sides([(p.get(f"{x}_zh") or "", p.get(f"{x}_en") or "") for p in pairs], res) for x in "ab")
-    texts = [t for a, b in zip(left, right, strict=True) for t in (a.zh, a.en, b.zh, b.en)]
-    vectors = encode_unique(res.need_embedder(), texts).reshape(len(left), 4, -1)
+    both = list(zip(left, right, strict=True))
     out = []
-    for pair, a, b, v in zip(pairs, left, right, vectors, strict=True):
-        cosine = {"zh": float(np.dot(v[0], v[2])), "en": float(np.dot(v[1], v[3]))}
-        value, label, evidence = score(a, b, cosine)
+    for pair, (a, b), compared in zip(pairs, both, compare_all(both, res), strict=True):
+        value, label, evidence = score(a, b, compared)
         out.append({"id": pair["id"], "score": value, "label": label, "evidence": evidence})
     return out
 
