@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from curate.checks.flags import Flag
-from curate.checks.reading import Place, Reading
+from curate.checks.reading import ACTORS, Place, Reading, has_sound, titles
+from curate.checks.roles import Figure, exchanged
 from curate.duplicates.decisive import Opposites
 from curate.knowledge.lexicon import Entry
 from curate.knowledge.meanings import Meaning, denial, meanings, numeral
@@ -74,6 +75,16 @@ def _same(p: Place, q: Place, texts: Mapping[str, str]) -> bool:
     return any(x in y or y in x for x in names_a for y in names_b if len(x) >= 2 and len(y) >= 2 and x != y)
 
 
+def _said(p: Place, other: str, lang: str) -> bool:
+    """Say whether the other caption has a name of a term, though the term was not counted there: "maize" alone may be anything."""
+    e = p.entry
+    if e.kind != "term":
+        return False
+    if lang == "zh":
+        return any(len(n) >= 2 and n in other for n in (e.zh_hans, *e.zh_alias))
+    return any(len(n) >= 3 and re.search(rf"\b{re.escape(n)}(?:e?s)?\b", other, re.IGNORECASE) for n in (e.en, *e.en_alias))
+
+
 def _era_conflict(zh: Mapping[str, Place], en: Mapping[str, Place]) -> tuple[Place, Place] | None:
     a = [p for p in zh.values() if p.entry.kind == "era"]
     b = [p for p in en.values() if p.entry.kind == "era"]
@@ -83,12 +94,21 @@ def _era_conflict(zh: Mapping[str, Place], en: Mapping[str, Place]) -> tuple[Pla
 
 
 def _person(entry: Entry) -> bool:
-    """Say whether an entry is one person with a life."""
+    """Say whether an entry is one person with a life, or a figure of a book under a name of its own."""
+    if (
+        entry.kind == "term"
+        and " " in entry.en
+        and len(entry.zh_hans) <= 3
+        and has_sound(entry)
+        and (entry.sub in ACTORS or entry.themes[:1] in _FIGURES)
+    ):
+        return True
     if entry.kind != "term" or entry.from_year is None or entry.to_year is None or not set(entry.themes[:1]) & _LIVES:
         return False
     return 15 <= entry.to_year - entry.from_year <= 110
 
 
+_FIGURES = (("literature",), ("mythology",))
 _LIVES = frozenset("history literature religion-philosophy painting-calligraphy science-medicine performing-arts".split())
 
 
@@ -104,6 +124,44 @@ def _rival(a: Place, b: Place) -> bool:
     return x.context == "free" and y.context == "free"
 
 
+_PLAYED = frozenset({"performing-arts", "literature"})
+
+
+def _kind(p: Place, rival: Place, reading: Reading) -> str:
+    """Name what two rivals contradict each other in."""
+    if _person(p.entry) and _person(rival.entry):
+        return "person"
+    titled = any(a < p.end and p.start < b and reading.zh[a] == "《" for a, b in titles(reading.zh))
+    if titled and {*p.entry.themes[:1], *rival.entry.themes[:1]} <= _PLAYED and rival.entry.en[:1].isupper():
+        return "work"
+    return p.entry.themes[0] if p.entry.themes else p.entry.kind
+
+
+def _years(reading: Reading) -> tuple[int, list[tuple[str, tuple[int, int], tuple[int, int]]]]:
+    """Compare the single years that both captions name, a reign year as the year it was: 永乐十二年 and 1414."""
+    sides = [[c for c in reading.claims if c.place.lang == lang and c.kind in ("year", "reign") and c.first == c.last] for lang in ("zh", "en")]
+    if not all(sides):
+        return 0, []
+    # A lunar year ends in the next solar one; a reign may be counted from the year of the accession.
+    near = sum(any(abs(a.first - b.first) <= 1 for b in sides[1]) for a in sides[0])
+    if near:
+        return near, []
+    a, b = sides[0][0].place, sides[1][0].place
+    return 0, [("year", (a.start, a.end), (b.start, b.end))]
+
+
+_BEINGS = frozenset({"role", "animal", "kin", "gender", "age"})
+
+
+def _figures(reading: Reading, lang: str, opposites: Opposites) -> list[Figure]:
+    """Return the people and animals that a caption names."""
+    out = [Figure(frozenset({p.entry.id}), p.start, p.end) for p in reading.places if p.lang == lang and p.entry.kind == "term"]
+    for m in meanings(opposites, reading.text(lang), lang):
+        if m.group in _BEINGS:
+            out.append(Figure(frozenset(f"{m.group}:{k}" for k in m.keys), m.start, m.end))
+    return out
+
+
 def collect(reading: Reading, opposites: Opposites) -> Evidence:
     """Collect the evidence of one pair.
 
@@ -117,22 +175,31 @@ def collect(reading: Reading, opposites: Opposites) -> Evidence:
     lone: list[Place] = []
     for p in zh.values():
         partner = next((q for q in en.values() if q.entry.id not in matched_en and _same(p, q, texts)), None)
-        if partner is None:
-            lone.append(p)
-        else:
+        if partner is not None:
             matched_en.add(partner.entry.id)
-    others = [q for i, q in en.items() if i not in matched_en and not any(_same(p, q, texts) for p in zh.values())]
+        elif not _said(p, reading.en, "en"):
+            lone.append(p)
+    others = [q for i, q in en.items() if i not in matched_en and not any(_same(p, q, texts) for p in zh.values()) and not _said(q, reading.zh, "zh")]
     conflicts: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
     eras = _era_conflict(zh, en)
     if eras:
         conflicts.append(("era", (eras[0].start, eras[0].end), (eras[1].start, eras[1].end)))
+    free = list(others)
     for p in lone:
-        rival = next((q for q in others if _rival(p, q)), None)
+        rival = next((q for q in free if _rival(p, q)), None)
         if rival is not None:
-            kind = "person" if _person(p.entry) and _person(rival.entry) else p.entry.themes[0] if p.entry.themes else p.entry.kind
+            # One thing cannot stand in the place of two.
+            free.remove(rival)
+            kind = _kind(p, rival, reading)
             conflicts.append((kind, (p.start, p.end), (rival.start, rival.end)))
     agreements, opposed = _opposites(reading, opposites)
+    same_year, other_year = _years(reading)
+    agreements += same_year
+    conflicts += other_year
     conflicts += opposed
+    turned = exchanged(reading.zh, reading.en, *(_figures(reading, lang, opposites) for lang in ("zh", "en"))) if reading.zh and reading.en else None
+    if turned:
+        conflicts.append(("roles", *turned))
     denied = denial(reading.zh, reading.en) if reading.zh and reading.en else None
     if denied:
         conflicts.append(("denial", *denied))
@@ -144,10 +211,11 @@ def collect(reading: Reading, opposites: Opposites) -> Evidence:
 # Groups of meanings that a faithful translation keeps: one side naming another one is an error by itself.
 SURE = frozenset(
     "era person number colour season gender city place-province grotto mountain lake river instrument-family animal flower stage-art pastime solar "
-    "denial medicine compass side up-down tree ethnic-group opera dough time-of-day kin".split()
+    "year roles work feast reign outcome reply in-out throne denial medicine compass side up-down tree ethnic-group opera dough time-of-day kin".split()
 )
 _OPPOSED = (
     ({"dawn", "sunrise", "morning"}, {"dusk", "sunset", "night", "midnight", "moonlit", "starry"}),
+    ({"dawn", "sunrise", "morning"}, {"noon", "afternoon"}),
     ({"noon", "daytime", "afternoon"}, {"night", "midnight", "moonlit", "starry", "dawn"}),
 )
 
@@ -158,6 +226,15 @@ def _head(m: Meaning, covered: Sequence[Place], text: str) -> bool:
     if m.group in ("city", "place-province", "mountain", "grotto", "lake", "river"):
         # 绍兴会馆 may stand in Beijing.
         return not text.startswith(_NAMED_AFTER, m.end)
+    if m.group == "feast":
+        # The feast in the Mid-Autumn Festival, not in a picture that is named after Qingming.
+        return all(p.entry.kind != "term" or "festivals" in p.entry.themes for p in over)
+    if m.group == "colour" and m.end - m.start >= 2 and text[m.start] > "z":
+        return all("costume" in p.entry.themes or p.entry.kind != "term" for p in over)
+    if m.group == "gender" and text.startswith("'s", m.end):
+        return False  # a woman in men's clothes
+    if m.group in ("reign", "outcome", "reply", "in-out", "throne", "lifespan"):
+        return True
     return all(p.end == m.end and p.entry.kind in ("term", "trap") and m.group in _HEADS for p in over)
 
 
@@ -187,6 +264,9 @@ _NAMED_AFTER = (
 _HEADS = frozenset("instrument-family animal flower stage-art pastime solar medicine opera dough tree".split())
 
 
+_DISGUISED = re.compile(r"男装|女装|反串|女扮|男扮|\b(?:dressed as|disguised as|cross-dress\w*|in men's|in women's)\b")
+
+
 def _opposites(reading: Reading, opposites: Opposites) -> tuple[int, list[tuple[str, tuple[int, int], tuple[int, int]]]]:
     found: dict[str, dict[str, list[Meaning]]] = {"zh": {}, "en": {}}
     for lang in ("zh", "en"):
@@ -197,6 +277,8 @@ def _opposites(reading: Reading, opposites: Opposites) -> tuple[int, list[tuple[
                 found[lang].setdefault(m.group, []).append(m)
     agreements = 0
     conflicts = []
+    if _DISGUISED.search(reading.zh + " " + reading.en):
+        found["zh"].pop("gender", None)
     for group in sorted(set(found["zh"]) & set(found["en"])):
         zh, en = found["zh"][group], found["en"][group]
         a, b = frozenset().union(*(m.keys for m in zh)), frozenset().union(*(m.keys for m in en))
@@ -205,9 +287,33 @@ def _opposites(reading: Reading, opposites: Opposites) -> tuple[int, list[tuple[
         if group == "number":
             yours = [m for m in yours if not numeral(m.keys, reading.zh)]
         # Numbers are translated one by one; of other things one in common is enough.
-        if mine and yours and (group == "number" or not a & b) and not (group == "time-of-day" and not _opposed(a, b)):
+        if (
+            mine
+            and yours
+            and (group == "number" or not a & b or (group == "colour" and _far(mine, yours)))
+            and not (group == "time-of-day" and not _opposed(a, b))
+        ):
             conflicts.append((group, (mine[0].start, mine[0].end), (yours[0].start, yours[0].end)))
     return agreements, conflicts
+
+
+_FAR = (
+    ("black", "white"),
+    ("black", "yellow"),
+    ("black", "red"),
+    ("red", "blue"),
+    ("red", "white"),
+    ("red", "green"),
+    ("white", "blue"),
+    ("white", "green"),
+    ("yellow", "blue"),
+)
+
+
+def _far(mine: Sequence[Meaning], yours: Sequence[Meaning]) -> bool:
+    """Say whether the colours that only one side names are one each, and far apart."""
+    a, b = {k for m in mine for k in m.keys}, {k for m in yours for k in m.keys}
+    return len(a) == len(b) == 1 and any({*a, *b} == set(pair) for pair in _FAR)
 
 
 def _opposed(a: Collection[str], b: Collection[str]) -> bool:

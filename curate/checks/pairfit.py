@@ -1,4 +1,4 @@
-"""One score for how well the two captions match: a logistic regression over single pieces of evidence.
+"""One score for how well the two captions match: two logistic regressions over single pieces of evidence.
 
 Weights are in ``models/pair.json``, fitted by ``python -m curate.training.fit_pairs`` on the project's own captions and on versions of them
 in which one fact was changed.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from curate.checks import words
 from curate.checks.mismatch import Evidence
 from curate.data import PACKAGE
 from curate.embed import Vectors
@@ -23,24 +24,40 @@ from curate.errors import CurateError
 MODEL = PACKAGE / "models" / "pair.json"
 NAMES = (
     "cosine", "cosine_low", "shared", "lone_zh", "lone_en", "both_lone", "conflict_era", "conflict_term", "conflict_other", "agreements", "length", "faults",
-    "clause_zh", "clause_en",
+    "clause_zh", "clause_en", *words.NAMES,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class PairModel:
-    """Mean, scale and weight per feature, and the bias."""
+    """Two regressions over one set of features: do the captions tell the same facts, and does neither leave something out.
+
+    Attributes:
+        mean, scale: per feature.
+        facts, bias: weights and bias of the first one.
+        whole, whole_bias: weights and bias of the second one.
+        cut: captions whose facts score less do not match.
+    """
 
     mean: tuple[float, ...]
     scale: tuple[float, ...]
-    weight: tuple[float, ...]
+    facts: tuple[float, ...]
     bias: float
+    whole: tuple[float, ...]
+    whole_bias: float
     cut: float
 
+    def same_facts(self, features: Sequence[float]) -> float:
+        """Return the probability that the captions tell the same facts, 0 to 1."""
+        return self._of(features, self.facts, self.bias)
+
     def score(self, features: Sequence[float]) -> float:
-        """Return the probability that the captions match, 0 to 1."""
-        z = self.bias
-        for x, m, s, w in zip(features, self.mean, self.scale, self.weight, strict=True):
+        """Return how well the captions match, 0 to 1: what is left out counts less than another fact."""
+        return self.same_facts(features) * math.sqrt(self._of(features, self.whole, self.whole_bias))
+
+    def _of(self, features: Sequence[float], weight: Sequence[float], bias: float) -> float:
+        z = bias
+        for x, m, s, w in zip(features, self.mean, self.scale, weight, strict=True):
             z += w * (x - m) / s
         return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
 
@@ -56,7 +73,8 @@ def load(path: Path = MODEL) -> PairModel:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["names"] != list(NAMES):
             raise KeyError("names")
-        return PairModel(tuple(raw["mean"]), tuple(raw["scale"]), tuple(raw["weight"]), float(raw["bias"]), float(raw["cut"]))
+        mean, scale, facts, whole = (tuple(raw[k]) for k in ("mean", "scale", "facts", "whole"))
+        return PairModel(mean, scale, facts, float(raw["bias"]), whole, float(raw["whole_bias"]), float(raw["cut"]))
     except (OSError, ValueError, KeyError) as e:
         raise CurateError(f"{path} is not usable: {e!r}", hint="python -m curate.training.fit_pairs") from e
 
@@ -106,7 +124,7 @@ def clause_support(parts: Vectors, whole: Vectors, others: Vectors) -> float:
     return float(best.min())
 
 
-def features(evidence: Evidence, cosine: float, clause_zh: float, clause_en: float) -> list[float]:
+def features(evidence: Evidence, cosine: float, clause_zh: float, clause_en: float, by_word: Sequence[float]) -> list[float]:
     """Return the features of one pair, in the order of ``NAMES``.
 
     Args:
@@ -114,6 +132,7 @@ def features(evidence: Evidence, cosine: float, clause_zh: float, clause_en: flo
         cosine: cosine of the two captions, -1 to 1.
         clause_zh: support of the least supported Chinese clause.
         clause_en: support of the least supported English clause.
+        by_word: how the single words support each other, as ``words.features`` gives it.
     """
     kinds = [g for g, _, _ in evidence.conflicts]
     era = sum(g == "era" for g in kinds)
@@ -125,5 +144,5 @@ def features(evidence: Evidence, cosine: float, clause_zh: float, clause_en: flo
     return [
         cosine, max(0.0, 0.45 - cosine), math.log1p(evidence.shared), float(evidence.lone_zh), float(evidence.lone_en),
         float(min(evidence.lone_zh, evidence.lone_en)), float(era), float(themes), float(len(kinds) - era - themes), float(evidence.agreements),
-        max(0.0, ratio - 0.5), float(len(evidence.faults)), clause_zh, clause_en,
+        max(0.0, ratio - 0.5), float(len(evidence.faults)), clause_zh, clause_en, *by_word,
     ]  # fmt: skip

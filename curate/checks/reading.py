@@ -12,7 +12,7 @@ from curate.knowledge.lexicon import Entry, Lexicon
 from curate.knowledge.years import years
 
 # Sub-themes whose terms are people or events: who or what acts in a caption dates its scene.
-_ACTORS = frozenset(
+ACTORS = frozenset(
     "origins-sages unification-qin han-figures wei-jin-nanbei sui-tang-history song-liao-jin mongol-yuan ming-history qing-history republic-history "
     "prc-history generals-strategy tang-poetry song-ci pre-qin-han-letters confucianism daoism thinkers buddhist-life silk-road".split()
 )
@@ -106,6 +106,8 @@ class Reading:
                 x.id == "opera" and x.lang == y and x.start < b and a < x.end for x in self.excuses for y, a, b in odd
             ):
                 continue
+            if e.id in ("opera", "stage") and any(c.kind == "person" and _looks_on(c, self.text(c.place.lang)) for c in self.claims):
+                continue
             if e.kind in _NO_EXCUSE or here or any(e.lang == x and e.start < z and y < e.end for x, y, z in odd):
                 continue
             return True
@@ -147,14 +149,18 @@ def _is_person(entry: Entry) -> bool:
         return False
     if not _LIFE[0] <= entry.to_year - entry.from_year <= _LIFE[1]:
         return False
-    return entry.sub in _ACTORS or (entry.to_year <= _LAST_LIFE and _has_own_name(entry))
+    return entry.sub in ACTORS or (entry.to_year <= _LAST_LIFE and _has_own_name(entry))
 
 
 def _has_own_name(entry: Entry) -> bool:
     if not set(entry.themes[:1]) & _NAMES_IN:
         return False
-    sounds = entry.pinyin.translate(_TONES).replace(" ", "")
-    return entry.en.startswith("Emperor ") or entry.en.lower().translate(_TONES).replace(" ", "") == sounds
+    return entry.en.startswith("Emperor ") or has_sound(entry)
+
+
+def has_sound(entry: Entry) -> bool:
+    """Say whether the English name of an entry is the Chinese one in Latin letters."""
+    return entry.en.lower().translate(_TONES).replace(" ", "") == entry.pinyin.translate(_TONES).replace(" ", "").lower()
 
 
 _DENIED_ZH = re.compile("没有|没|不|未|无|并非|尚未|不是|缺少")
@@ -169,7 +175,7 @@ _READS_ZH = re.compile(
     '(?:翻开|翻阅|翻看|阅读|读着|读|诵|背|抄写|抄录|抄|捧着|手持|捧读|看着|默写|演出|上演|唱|听)(?:着|了|完|的是)?(?:一[出本部卷曲])?(?:京剧|昆曲|越剧|线装)?[《“「"]?$'
 )
 _READS_EN = re.compile(
-    r"\b(?:read\w*|recit\w+|copy of|copies of|open\w*|leaf\w* through|memori[sz]\w+|chant\w*|pages of|perform\w*|applaud\w*|watch\w*)\b[^.;]{0,24}$"
+    r"\b(?:(?:re-?)?read\w*|recit\w+|copy of|copies of|open\w*|leaf\w* through|memori[sz]\w+|chant\w*|pages of|perform\w*|applaud\w*|watch\w*)\b[^.;]{0,24}$"
 )
 _TITLE = re.compile('《[^《》]*》|“[^“”]*”|"[^"]*"|「[^「」]*」')
 
@@ -187,6 +193,7 @@ def titles(text: str) -> list[tuple[int, int]]:
 _STANDING = frozenset(
     "bridge pagoda temple-building great-wall tower-pavilion city-wall-tomb buddhist-images gate-archway hydraulics vernacular-dwelling".split()
 )
+_CITIES = frozenset({"city-wall-tomb", "street-hutong"})
 _WORKS = (("crafts",), ("painting-calligraphy",))
 # Things that were made in a period and are here today; people and courts are not.
 _KEPT_ZH = re.compile(
@@ -224,13 +231,13 @@ def _scene(start: int, end: int, lang: str, text: str) -> bool:
     # The name may hold the thing itself: "Tang poem".
     after = re.findall(r"[a-z]+", text[start : end + 50].lower())[1:]
     after = [w for w in after if w not in ("dynasty", "era", "period", "the")][:2]
-    before = re.sub(r"\b(?:in|of|from|under|to|back to|by|during|at)?\s*(?:the|late|early)?\s*$", "", text[:start].lower()[-50:])
+    before = re.sub(r"\b(?:in|of|from|under|to|back to|by|during|at|raised in|erected in)?\s*(?:the|late|early)?\s*$", "", text[:start].lower()[-50:])
     return not set(after) & _KEPT_EN and _KEPT_EN_BEFORE.search(before) is None
 
 
 # Somebody's works, images and places are here today: "reads Du Fu on the train".
 _ABOUT_ZH = re.compile(
-    "(?:的)?(?:诗|词(?!人)|名句|画(?!了|下|着)|书法|字帖|故里|故居|墓|祠|庙|像|塑像|名言|作品|故事|传说|纪念|文集|法帖|真迹|手迹|学说|思想|后人|后裔|传人)"
+    "的?《|(?:的)?(?:诗|词(?!人)|名句|画(?!了|下|着)|书法|字帖|故里|故居|墓|祠|庙|像|塑像|名言|作品|故事|传说|纪念|文集|法帖|真迹|手迹|学说|思想|后人|后裔|传人)"
 )
 _TO_ZH = re.compile("(?:读|背|诵|吟诵|朗诵|纪念|祭|拜|供奉|画|临|讲|写|学习|致敬|像|扮演|饰演)(?:着|了)?$")
 _ABOUT_EN = re.compile(
@@ -259,6 +266,11 @@ def _dates_a_building(era: Place, places: Sequence[Place]) -> bool:
     )
 
 
+def _is_place(era: Place, places: Sequence[Place]) -> bool:
+    """Say whether the words of a period are the name of a city of that time: a teahouse in Yuan Dadu is of Yuan."""
+    return any(p.lang == era.lang and (p.start, p.end) == (era.start, era.end) and p.entry.sub in _CITIES for p in places)
+
+
 def _dates_a_work(era: Place, places: Sequence[Place]) -> bool:
     """Say whether the words after a period name a work of craft or art, which may be seen today: 辽代三彩盘."""
     reach = 2 if era.lang == "zh" else 10
@@ -279,6 +291,7 @@ def _inside(p: Place, places: Sequence[Place], text: str) -> bool:
     return longer or any(a <= p.start and p.end <= b for a, b in titles(text))
 
 
+_FIRST_EN = re.compile(r"(?:^|(?<=[.;] ))(?:In|By) (\d{3,4})(?=[ ,])(?! (?:BC|AD|CE|people|men))")
 _DECADE_EN = re.compile(r"\b(1[89]\d0)s\b")
 _DECADE_ZH = re.compile(r"(1[89]\d0)年代|(?:二十世纪)?([二三四五六七八九])十年代")
 _CENTURY_WORDS = {
@@ -324,6 +337,7 @@ def _spans(text: str, lang: str) -> list[tuple[int, int, int, int]]:
     """Return years, decades and centuries of a text as ``(first, last, start, end)``."""
     out = [*years(text, lang), *_ago(text, lang)]
     if lang == "en":
+        out += [(int(m[1]), int(m[1]), m.start(1), m.end(1)) for m in _FIRST_EN.finditer(text)]
         out += [(int(m[1]), int(m[1]) + 9, m.start(), m.end()) for m in _DECADE_EN.finditer(text)]
         out += [(100 * n - 99, 100 * n, m.start(), m.end()) for m in _CENTURY_EN.finditer(text) for n in (_CENTURY_WORDS[m[1].lower()],)]
     else:
@@ -344,12 +358,7 @@ def _claims(places: Sequence[Place], zh: str, en: str, knowledge: Knowledge) -> 
     out: list[Claim] = []
     era_years = knowledge.era_years
     # 开元 in 开元通宝 names a coin.
-    things = [
-        (lang, f.start, f.end)
-        for lang, text in (("zh", zh), ("en", en))
-        for t in (knowledge.not_before, knowledge.not_after)
-        for f in t.find(text, lang)
-    ]
+    things = [(lang, f.start, f.end) for lang, text in (("zh", zh), ("en", en)) for f in knowledge.not_before.find(text, lang)]
     named = [(lang, a, b) for lang, text in (("zh", zh), ("en", en)) for _, _, a, b in reigns(text, lang)]
     actors = _PEOPLE_THEN.search(zh) is not None or _PEOPLE_THEN.search(en.lower()) is not None
     for p in places:
@@ -358,13 +367,18 @@ def _claims(places: Sequence[Place], zh: str, en: str, knowledge: Knowledge) -> 
             continue
         if p.entry.kind in ("era", "trap") and p.entry.eras:
             spans = [era_years[e] for e in p.entry.eras if e in era_years]
-            if spans and not _dates_a_building(p, places):
+            if spans and (_is_place(p, places) or not _dates_a_building(p, places)):
                 scene = actors or (_scene(p.start, p.end, p.lang, text) and not _dates_a_work(p, places))
                 out.append(Claim(min(s[0] for s in spans), max(s[1] for s in spans), p, "era", scene))
         elif any(g == p.lang and a <= p.start and p.end <= b for g, a, b in named):
             continue  # 康熙 in 康熙年间 is the reign and no person
         elif _is_person(p.entry) and p.entry.from_year is not None and p.entry.to_year is not None:
             out.append(Claim(p.entry.from_year, p.entry.to_year, p, "person", _acts(p, text)))
+    # Who looks on in one caption is no figure of the play in the other.
+    texts = {"zh": zh, "en": en}
+    played = [_on_stage(c, texts, places) for c in out]
+    if not any(_looks_on(c, texts[c.place.lang]) for c in out if c.kind == "person"):
+        out = [c for c, on in zip(out, played, strict=True) if not on]
     for lang, text in (("zh", zh), ("en", en)):
         quoted = titles(text)
         dated = [(*span, "year") for span in _spans(text, lang)] + [(*span, "reign") for span in reigns(text, lang)]
@@ -373,6 +387,59 @@ def _claims(places: Sequence[Place], zh: str, en: str, knowledge: Knowledge) -> 
                 scene = actors or _scene(start, end, lang, text)
                 out.append(Claim(first, last, Place(Entry(id=f"{kind}:{first}"), lang, start, end), kind, scene))
     return out
+
+
+_WORKS_OF_WORDS = frozenset({"literature", "performing-arts"})
+# 像 at the end of these words is a picture, no likeness.
+_PICTURE = "肖画图影录摄群头人塑雕石铜佛神"
+
+
+def _part_of_name(start: int, end: int, lang: str, text: str, places: Sequence[Place]) -> bool:
+    """Say whether a word of a context is only a part of another word: the dream in Dream of the Red Chamber, 像 in 肖像."""
+    if lang == "zh" and text[start:end] == "像" and text[max(0, start - 1) : start] in _PICTURE and start:
+        return True
+    return any(
+        p.lang == lang
+        and p.start <= start
+        and end <= p.end
+        and p.end - p.start > end - start
+        and p.entry.themes[:1]
+        and p.entry.themes[0] in _WORKS_OF_WORDS
+        for p in places
+        if text[start:end].lower().startswith(("dream", "梦"))
+    )
+
+
+_STAGE = {
+    "zh": re.compile(
+        "舞台|戏台|台上|登台|上台|演员|名角|唱的是|唱《|饰演|扮演|扮相|演的是|演《|脸谱|花旦|老生|花脸|武生|青衣|小生|唱段|折子戏|皮影|木偶|傀儡|艺人|操纵"
+    ),
+    "en": re.compile(
+        r"\b(?:on (?:the )?(?:\w+ ){0,3}stage|onstage|actors?|actress(?:es)?|singers?|performers?|puppet\w*|shadow play\w*|plays? the (?:part|role)|in the role of|as the|painted-face|aria|troupe)\b",
+        re.IGNORECASE,
+    ),
+}
+# Whoever listens or looks on is no figure of the play.
+_HOUSE = {
+    "zh": re.compile("听|看(?!客|官)|观(?!众)|赏|点戏|召|命|在宫|带着|陪"),
+    "en": re.compile(r"\b(?:listen|watch|attend|enjoy|order|summon|leads?|takes?)", re.IGNORECASE),
+}
+
+
+def _looks_on(claim: Claim, text: str) -> bool:
+    reach = 12 if claim.place.lang == "zh" else 30
+    return _HOUSE[claim.place.lang].search(text[claim.place.end : claim.place.end + reach]) is not None
+
+
+def _on_stage(claim: Claim, texts: Mapping[str, str], places: Sequence[Place]) -> bool:
+    """Say whether a person is a figure of a play that is performed: Judge Bao in Peking opera."""
+    lang = claim.place.lang
+    person = claim.kind == "person" or any(
+        _is_person(p.entry) and p.lang == lang and p.start < claim.place.end and claim.place.start < p.end for p in places
+    )
+    if not person or _looks_on(claim, texts[lang]) or not any(_STAGE[x].search(texts[x]) for x in texts):
+        return False
+    return any(p.entry.themes[:1] == ("performing-arts",) for p in places)
 
 
 def read(zh: str, en: str, terms: Sequence[Mapping[str, object]], lexicon: Lexicon, knowledge: Knowledge) -> Reading:
@@ -395,5 +462,7 @@ def read(zh: str, en: str, terms: Sequence[Mapping[str, object]], lexicon: Lexic
         for found in knowledge.exceptions.find(text, lang):
             row = knowledge.exceptions.rows[found.row]
             assert isinstance(row, Context)
+            if _part_of_name(found.start, found.end, lang, text, places):
+                continue
             excuses.append(Excuse(row.id, row.kind, lang, found.start, found.end))
     return Reading(zh, en, tuple(places), tuple(_claims(places, zh, en, knowledge)), tuple(excuses))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curate.checks import anachronism, confusion, knowledge, mismatch, pairfit, reading, sensitive
+from curate.checks import anachronism, confusion, knowledge, mismatch, pairfit, reading, sensitive, words
 from curate.checks.flags import Flag
 from curate.duplicates.decisive import load_opposites
 from curate.embed import Vectors, encode_unique
@@ -40,7 +40,7 @@ def _support(zh: str, en: str, index: Mapping[str, int], vectors: Vectors, whole
 
 
 def pair_features(
-    readings: Sequence[reading.Reading], zh_vectors: Vectors, en_vectors: Vectors, res: Resources
+    readings: Sequence[reading.Reading], zh_vectors: Vectors, en_vectors: Vectors, res: Resources, tables: Sequence[words.Table] = ()
 ) -> tuple[list[mismatch.Evidence], list[list[float]]]:
     """Collect evidence and features of pairs that have both captions; others get empty features.
 
@@ -48,19 +48,24 @@ def pair_features(
         readings: caption pairs.
         zh_vectors: vectors of the Chinese captions, shape ``(n, dim)``.
         en_vectors: vectors of the English captions.
-        res: the embedder, for the clauses.
+        res: the embedder, for clauses and words.
+        tables: translations of words for each pair in turn; the shipped ones if empty.
     """
     opposites = load_opposites()
     evidence = [mismatch.collect(r, opposites) for r in readings]
     both = [i for i, r in enumerate(readings) if r.zh and r.en]
-    texts = list(dict.fromkeys(c for i in both for c in (*pairfit.clauses(readings[i].zh, "zh"), *pairfit.clauses(readings[i].en, "en"))))
+    table = words.load() if both and not tables else None
+    spoken = {i: (words.words_zh(readings[i].zh, (table or tables[i]).tokenizer), words.words_en(readings[i].en)) for i in both}
+    pieces = [c for i in both for c in (*pairfit.clauses(readings[i].zh, "zh"), *pairfit.clauses(readings[i].en, "en"))]
+    texts = list(dict.fromkeys([*pieces, *(w for zh, en in spoken.values() for w in (*zh, *en))]))
     index = {t: i for i, t in enumerate(texts)}
     vectors = encode_unique(res.need_embedder(), texts)
     out: list[list[float]] = [[] for _ in readings]
     for i in both:
         r = readings[i]
         support = _support(r.zh, r.en, index, vectors, zh_vectors[i], en_vectors[i])
-        out[i] = pairfit.features(evidence[i], float(np.dot(zh_vectors[i], en_vectors[i])), *support)
+        by_word = words.features(*spoken[i], lambda names: vectors[[index[w] for w in names]], (table or tables[i]).weight)
+        out[i] = pairfit.features(evidence[i], float(np.dot(zh_vectors[i], en_vectors[i])), *support, by_word)
     return evidence, out
 
 
@@ -85,14 +90,23 @@ def check_all(
     for r, e, f in zip(readings, evidence, features, strict=True):
         flags = [*anachronism.check(r, known), *confusion.check(r, known)]
         # Untranslated or swapped text is no match, whatever the vectors say; nor are captions that contradict each other.
-        score = model.score(f) * (0.1 if e.faults else 1.0) * CONTRADICTED ** min(2, e.sure) if f else 1.0
+        less = (0.1 if e.faults else 1.0) * CONTRADICTED ** min(2, e.sure)
+        score = model.score(f) * less if f else 1.0
         if f:
-            flags += mismatch.flags(r, e, score < model.cut)
-            if score < model.cut and not any(x.check == "mismatch" for x in flags):
+            unlike = model.same_facts(f) * less < model.cut
+            flags += mismatch.flags(r, e, unlike)
+            if unlike and not any(x.check == "mismatch" for x in flags):
                 flags.append(_unlike(r))
         flags += sensitive.check(r)
-        out.append(Checked(tuple(flags), verdict(flags), round(score, 4)))
+        said = [x for x in flags if not (_one_sided(r, flags) and e.sure and x.check == "anachronism")]
+        out.append(Checked(tuple(flags), verdict(said), round(score, 4)))
     return out
+
+
+def _one_sided(r: reading.Reading, flags: Sequence[Flag]) -> bool:
+    """Say whether only one of two captions holds what is out of time: where they contradict each other besides, that is what is wrong."""
+    langs = {x.lang for x in flags if x.check == "anachronism"}
+    return bool(r.zh and r.en) and len(langs) == 1
 
 
 def _unlike(r: reading.Reading) -> Flag:

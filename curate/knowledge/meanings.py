@@ -150,7 +150,7 @@ _DENIED_EN = re.compile(
 _SUBORDINATE_EN = re.compile(r"\b(?:who|that|which|so|if|because|where|when|while)\b[^,.;]*$", re.IGNORECASE)
 _ANY_EN = re.compile(
     r"\b(?:not|no|never|without|nobody|none|nothing|neither|nor|cannot|empty|emptied|only|alone|still|yet|few|little|hardly|barely|rarely|lack\w*|miss\w*|absent|"
-    r"refus\w*|fail\w*|stop\w*|clos\w*|deserted|bare|silent\w*|quiet\w*|dark\w*|unlit|unknown|before|instead|avoid\w*|forbid\w*|forgot\w*|forget\w*|but|free|off|out|ever|any|"
+    r"refus\w*|declin\w*|reject\w*|turn(?:s|ed|ing)? down|fail\w*|stop\w*|clos\w*|deserted|bare|silent\w*|quiet\w*|dark\w*|unlit|unknown|before|instead|avoid\w*|forbid\w*|forgot\w*|forget\w*|but|free|off|out|ever|any|"
     r"until|too|rather|un\w+|in(?:visible|complete|capable)\w*|im\w+|dis\w+|\w+less|impossible|far from|anything but|ignor\w*|den\w+|wrong|bad|hard|difficult|poor|hate|dislike|"
     r"nowhere|otherwise|unless|except|just|simply|merely)\b|n't\b",
     re.IGNORECASE,

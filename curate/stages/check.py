@@ -58,7 +58,7 @@ def check(df: pl.DataFrame, params: CheckParams, res: Resources) -> pl.DataFrame
 
 STAGE = Stage(
     name="check",
-    version=3,
+    version=4,
     scope="rows",
     params=CheckParams,
     needs=("zh_norm", "en_norm", "terms", "zh_vector", "en_vector"),
