@@ -307,8 +307,8 @@ def contradicting(rows: Rows, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
             # Only a language that was changed between them can speak against them.
             langs = [lang for lang, keys in (("zh", zh), ("en", en)) if keys[i] and keys[j] and keys[i] != keys[j]]
             out[at] = bool(contradict(split[x], split[y], langs))
-    at = np.flatnonzero(~out)
-    out[at] = _exchanged(rows, left[at], right[at])
+    rest = np.flatnonzero(~out)
+    out[rest] = _exchanged(rows, left[rest], right[rest])
     return out
 
 

@@ -67,7 +67,8 @@ def fit(x: Floats, y: Floats, w: Floats) -> pairmodel.Weights:
     """
     mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-3)
     weight, bias = train((x - mean) / scale, y[:, None], w, steps=800, rate=0.03, decay=DECAY)
-    return pairmodel.Weights(*(tuple(round(float(v), 5) for v in row) for row in (mean, scale, weight[:, 0])), round(float(bias[0]), 5))
+    means, scales, weights = (tuple(round(float(v), 5) for v in row) for row in (mean, scale, weight[:, 0]))
+    return pairmodel.Weights(means, scales, weights, round(float(bias[0]), 5))
 
 
 def main() -> int:
