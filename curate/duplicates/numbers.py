@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -89,6 +90,7 @@ _RANKS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1 << 14)
 def english(phrase: str) -> tuple[int, bool] | None:
     """Return the value of an English number in words or digits, and whether it is a rank; ``None`` if it is not well-formed.
 
