@@ -422,7 +422,7 @@ _STAGE = {
 # Whoever listens or looks on is no figure of the play.
 _HOUSE = {
     "zh": re.compile("听|看(?!客|官)|观(?!众)|赏|点戏|召|命|在宫|带着|陪"),
-    "en": re.compile(r"\b(?:listen|watch|attend|enjoy|order|summon|leads?|takes?)", re.IGNORECASE),
+    "en": re.compile(r"\b(?:listen|watch|attend|enjoy|summon)", re.IGNORECASE),
 }
 
 
