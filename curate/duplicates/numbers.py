@@ -224,6 +224,7 @@ _EN = re.compile(
 _WORD = re.compile(r"[a-z]+|\d+")
 _STARTS = frozenset((*_WORDS, *_RANKS, "both"))
 _AFTER_A = frozenset((*_SCALES, "pair", "couple"))
+_NAMED, _DIGIT = _STARTS | _AFTER_A, re.compile(r"\d")
 _PAIRS = frozenset(("a pair of", "both", "a couple of"))
 _GUESS_EN = re.compile(r"\b(?:about|around|some|nearly|almost|over|than|several|few|or|to|roughly|approximately|up to)(?: a)? $")
 _IDLE_BEFORE = re.compile(r"(?:\b(?:no|each|every|any|this|that|the|which|another|at|some) |-)$")
@@ -233,6 +234,8 @@ _IDLE_AFTER = re.compile(r"(?: (?:of|by|after|another|hand|day|side|time|can|foo
 def _english_numbers(text: str) -> Iterator[Number]:
     low = text.lower()
     low = low if len(low) == len(text) else text
+    if not _DIGIT.search(low) and _NAMED.isdisjoint(_WORD.findall(low)):
+        return
     done = 0
     for m in _WORD.finditer(low):
         word, start = m.group(), m.start()

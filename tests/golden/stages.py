@@ -18,7 +18,7 @@ GROUND = (
     "knowledge.trie knowledge.years knowledge.eras duplicates.keys duplicates.closeness "
     "knowledge.meanings knowledge.abroad knowledge.head knowledge.tagging duplicates.unionfind duplicates.decisive duplicates.minhash duplicates.pairs "
     "duplicates.semantic duplicates.clusters duplicates.neighbours duplicates.leakage balance.quota checks.verdict checks.anachronism checks.confusion checks.flags "
-    "checks.knowledge checks.mismatch checks.pairfit checks.reading checks.sensitive"
+    "checks.knowledge checks.mismatch checks.dates checks.words checks.roles checks.pairfit checks.reading checks.sensitive"
 ).split()
 
 
