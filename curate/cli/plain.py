@@ -145,7 +145,9 @@ def dedup(
     res = plain.default_resources(embedder, model, vectors="semantic" in options["steps"] or cuts or pairs is not None)
     options |= {k: v for k, v in (("near", near), ("semantic", semantic)) if v is not None}
     if pairs is not None:
-        judged = pairscore.judge_file(pairs, res, options)
+        if source is not None:
+            raise UsageError(f"--pairs judges its own file, and {source} would not be looked at", hint="give one of them")
+        judged = pairscore.judge_file(pairs, res)
         write_rows(judged.rows if evidence else [{k: r[k] for k in ("id", "score", "label")} for r in judged.rows], out)
         note("\n".join(judged.summary))
         return

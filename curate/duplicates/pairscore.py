@@ -213,16 +213,15 @@ def judge(pairs: Sequence[Mapping[str, Any]], res: Resources) -> list[dict[str, 
     return out
 
 
-def judge_file(path: Path, res: Resources, options: Mapping[str, Any]) -> Judged:
+def judge_file(path: Path, res: Resources) -> Judged:
     """Score the pairs of a JSON Lines file and say what other cuts would do.
 
     Args:
         path: rows ``{id, a_zh, a_en, b_zh, b_en}``.
         res: lexicon and embedder.
-        options: unused here; thresholds are chosen from the distribution.
 
     Raises:
-        DataError: a line is no pair; names it.
+        DataError: a line is no pair, or no line has captions under these names.
     """
     pairs = []
     for number, row in json_lines(path, "the pairs"):
@@ -230,6 +229,8 @@ def judge_file(path: Path, res: Resources, options: Mapping[str, Any]) -> Judged
             pairs.append({"id": row["id"], **{k: row.get(k) for k in ("a_zh", "a_en", "b_zh", "b_en")}})
         except (KeyError, TypeError, AttributeError) as e:
             raise DataError(f"{path}:{number}: expected id, a_zh, a_en, b_zh, b_en: {e}") from e
+    if pairs and not any(p[k] for p in pairs for k in ("a_zh", "a_en", "b_zh", "b_en")):
+        raise DataError(f"{path}: no pair has a caption", hint="name the columns a_zh, a_en, b_zh, b_en; one language is enough")
     rows = judge(pairs, res)
     return Judged(rows, summary(rows, pairs))
 
@@ -238,11 +239,11 @@ def summary(rows: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]
     """Return the distribution, what each cut would call duplicates, and pairs near the cut."""
     scores = sorted(float(r["score"]) for r in rows)
     out = [f"{len(rows)} pairs; duplicates at a cut of:"]
-    for cut in (0.7, 0.75, 0.8, 0.85, 0.9, 0.95):
+    for cut in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
         count = sum(s >= cut for s in scores)
         out.append(f"  {cut:.2f}  {count:6d}  {'#' * round(40 * count / max(1, len(scores)))}")
     texts = {p["id"]: (p.get("a_zh") or p.get("a_en") or "", p.get("b_zh") or p.get("b_en") or "") for p in pairs}
-    near = sorted(rows, key=lambda r: (abs(float(r["score"]) - 0.85), stable_key(0, str(r["id"]))))[:5]
-    out.append("pairs nearest to 0.85:")
+    near = sorted(rows, key=lambda r: (abs(float(r["score"]) - SAME), stable_key(0, str(r["id"]))))[:5]
+    out.append(f"pairs nearest to {SAME}:")
     out += [f"  {r['score']:.3f} {r['label']:<10} {texts[r['id']][0][:60]} | {texts[r['id']][1][:60]} {r['evidence']}" for r in near]
     return out

@@ -185,6 +185,18 @@ def test_dedup_pairs(curate: Run, tmp_path: Path) -> None:
     assert rows[0]["label"] != rows[1]["label"]
 
 
+def test_pairs_under_other_names_are_no_pairs(curate: Run, captions: Path, tmp_path: Path) -> None:
+    source = tmp_path / "对.jsonl"
+    source.write_text('{"id": "1", "a": "赛龙舟", "b": "划龙船"}\n', encoding="utf-8")
+    code, _, err = curate("dedup", "--pairs", source, "--embedder", "hash")
+    assert code == 3, err
+    assert "对.jsonl: no pair has a caption" in err
+    assert "a_zh" in err
+    code, _, err = curate("dedup", captions, "--pairs", source, "--embedder", "hash")
+    assert code != 0
+    assert "would not be looked at" in err
+
+
 def test_search(curate: Run, captions: Path, tmp_path: Path) -> None:
     queries = tmp_path / "问.jsonl"
     queries.write_text('{"id": "q1", "query": "龙舟"}\n{"id": "q2", "query": "Tang dynasty dancer"}\n', encoding="utf-8")
