@@ -6,7 +6,6 @@ in which one fact was changed.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from curate.checks import words
 from curate.checks.mismatch import Evidence
 from curate.data import PACKAGE
 from curate.embed import Vectors
-from curate.errors import CurateError
+from curate.regression import probability, read
 
 MODEL = PACKAGE / "models" / "pair.json"
 NAMES = (
@@ -49,17 +48,11 @@ class PairModel:
 
     def same_facts(self, features: Sequence[float]) -> float:
         """Return the probability that the captions tell the same facts, 0 to 1."""
-        return self._of(features, self.facts, self.bias)
+        return probability(features, self.mean, self.scale, self.facts, self.bias)
 
     def score(self, features: Sequence[float]) -> float:
         """Return how well the captions match, 0 to 1: what is left out counts less than another fact."""
-        return self.same_facts(features) * math.sqrt(self._of(features, self.whole, self.whole_bias))
-
-    def _of(self, features: Sequence[float], weight: Sequence[float], bias: float) -> float:
-        z = bias
-        for x, m, s, w in zip(features, self.mean, self.scale, weight, strict=True):
-            z += w * (x - m) / s
-        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
+        return self.same_facts(features) * math.sqrt(probability(features, self.mean, self.scale, self.whole, self.whole_bias))
 
 
 @lru_cache(maxsize=1)
@@ -69,14 +62,7 @@ def load(path: Path = MODEL) -> PairModel:
     Raises:
         CurateError: the file is missing or broken.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["names"] != list(NAMES):
-            raise KeyError("names")
-        mean, scale, facts, whole = (tuple(raw[k]) for k in ("mean", "scale", "facts", "whole"))
-        return PairModel(mean, scale, facts, float(raw["bias"]), whole, float(raw["whole_bias"]), float(raw["cut"]))
-    except (OSError, ValueError, KeyError) as e:
-        raise CurateError(f"{path} is not usable: {e!r}", hint="python -m curate.training.fit_pairs") from e
+    return PairModel(*read(path, NAMES, "python -m curate.training.fit_pairs", "mean", "scale", "facts", "bias", "whole", "whole_bias", "cut"))
 
 
 def clauses(text: str, lang: str) -> list[str]:

@@ -5,7 +5,6 @@ Weights are in ``models/duplicates.json``, fitted by ``python -m curate.training
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from curate.data import PACKAGE
-from curate.errors import CurateError
+from curate.regression import probability, read
 
 MODEL = PACKAGE / "models" / "duplicates.json"
 NAMES = (
@@ -87,8 +86,7 @@ class Weights:
 
     def score(self, found: Sequence[float]) -> float:
         """Return the probability that two caption pairs say the same, 0 to 1."""
-        z = self.bias + sum(w * (x - m) / s for x, m, s, w in zip(found, self.mean, self.scale, self.weight, strict=True))
-        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
+        return probability(found, self.mean, self.scale, self.weight, self.bias)
 
     def as_json(self) -> Mapping[str, object]:
         """Return what is stored."""
@@ -102,10 +100,4 @@ def load(path: Path = MODEL) -> Weights:
     Raises:
         CurateError: the file is missing or broken.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["names"] != list(NAMES):
-            raise KeyError("names")
-        return Weights(tuple(raw["mean"]), tuple(raw["scale"]), tuple(raw["weight"]), float(raw["bias"]))
-    except (OSError, ValueError, KeyError) as e:
-        raise CurateError(f"{path} is not usable: {e!r}", hint="python -m curate.training.fit_duplicates") from e
+    return Weights(*read(path, NAMES, "python -m curate.training.fit_duplicates", "mean", "scale", "weight", "bias"))

@@ -14,14 +14,10 @@ from typing import Any
 import polars as pl
 import pytest
 import typer
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from curate import cli, plain
+from curate import cli
 from curate.cli import examples, pipeline
 from curate.errors import CurateError, DataError, PublishRefused, RecipeError, StageError
-from curate.stage import Resources
-from curate.text import fold, normalize, to_simplified, to_traditional
 from tests.conftest import ROOT, SAMPLE
 
 Run = Callable[..., tuple[int, str, str]]
@@ -388,61 +384,6 @@ def test_doctor(curate: Run) -> None:
     checks = json.loads(out)
     assert code == (0 if all(c["ok"] for c in checks if c["required"]) else 1)
     assert {"polars", "lexicons"} <= {c["check"] for c in checks}
-
-
-# -- offsets
-
-
-def _names(entry: Any) -> set[str]:
-    # Both languages: in a row with swapped columns the English names stand in the Chinese caption.
-    forms = (entry.zh_hans, entry.zh_hant, *entry.zh_alias, entry.en, *entry.en_alias)
-    return {fold(to_simplified(normalize(f))).replace(" ", "") for f in forms if f}
-
-
-@pytest.fixture(scope="module")
-def sample_captions() -> list[tuple[str, str]]:
-    rows = jsonl(SAMPLE / "captions.jsonl")
-    pairs = [(r["caption_zh"] or "", r["caption_en"] or "") for r in rows]
-    return [p for p in pairs if any(p) and "\ufffd" not in "".join(p)]
-
-
-def _wide(text: str) -> str:
-    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
-
-
-SHAPES: list[Callable[[str], str]] = [
-    lambda t: t, to_traditional, _wide, lambda t: "\u200b" + t, lambda t: t.replace("，", "　，　"), lambda t: "  " + t.replace("的", "\u200b的") + "\n",
-]  # fmt: skip
-
-
-@settings(max_examples=25, deadline=None)
-@given(picked=st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from(SHAPES)), min_size=5, max_size=20))
-def test_offsets_point_at_what_they_say(
-    sample_captions: list[tuple[str, str]], res: Resources, picked: list[tuple[int, Callable[[str], str]]]
-) -> None:
-    pairs = [(shape, sample_captions[i % len(sample_captions)]) for i, shape in picked]
-    rows = [{"id": str(n), "zh": shape(zh) if zh else None, "en": shape(en) if en else None} for n, (shape, (zh, en)) in enumerate(pairs)]
-    found = plain.apply(plain.from_rows(rows), ("normalize", "language", "match"), res).get_column("terms").to_list()
-    lexicon = res.need_lexicon()
-    for row, terms in zip(rows, found, strict=True):
-        spans = plain._original_spans(row["zh"] or "", row["en"] or "", terms)
-        assert len(spans) == sum(not t["term_id"].startswith("trap:") for t in terms)
-        for t in spans:
-            assert str(row[t["lang"]])[t["start"] : t["end"]] == t["text"]
-            assert t["text"].strip() == t["text"] != ""
-            entry = lexicon.by_id.get(t["id"])
-            if entry is not None and entry.kind == "term" and t["lang"] == "zh":
-                assert fold(to_simplified(normalize(t["text"]))).replace(" ", "") in _names(entry), t
-
-
-def test_offsets_of_a_whole_file(sample_captions: list[tuple[str, str]]) -> None:
-    rows = [{"id": str(i), "zh": to_traditional(zh) or None, "en": _wide(en) or None} for i, (zh, en) in enumerate(sample_captions[:80])]
-    terms = 0
-    for row, got in zip(rows, plain.tag(rows, plain.default_resources("hash")), strict=True):
-        for t in got["terms"]:
-            terms += 1
-            assert str(row[t["lang"]])[t["start"] : t["end"]] == t["text"]
-    assert terms > 100
 
 
 def test_captions_come_from_stdin(tmp_path: Path) -> None:
